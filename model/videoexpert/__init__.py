@@ -1,0 +1,40 @@
+"""VideoExpert: a video LLM that says what happens in a video and when.
+
+Names are imported when they are first used, so that importing the package costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from videoexpert.timeline import Answer, Moment, Provenance, Saliency, Source, Span, Timeline
+
+_HOMES = {
+    "Answer": "timeline",
+    "Moment": "timeline",
+    "Provenance": "timeline",
+    "Saliency": "timeline",
+    "Source": "timeline",
+    "Span": "timeline",
+    "Timeline": "timeline",
+}
+
+__all__ = [
+    "Answer",
+    "Moment",
+    "Provenance",
+    "Saliency",
+    "Source",
+    "Span",
+    "Timeline",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,80 @@
+"""What can go wrong, as types. Every error is one line that names its subject, with a hint that says what to do next.
+
+    VideoExpertError
+    ├── VideoError          a video that cannot be opened or decoded (has a `kind`)
+    ├── ResultsError        a results file that does not hold what it should (file:line)
+    ├── OutputError         a file that cannot be written
+    ├── FfmpegError         ffmpeg ran and failed (its last lines are kept)
+    ├── ToolMissingError    a program that is needed is not there
+    └── ExtraMissingError   an optional Python package that is needed is not installed
+
+A bare ValueError is never one of these: it means a mistake in the program, not in what the user gave.
+"""
+
+from typing import Literal
+
+VideoErrorKind = Literal[
+    "missing",
+    "permission",
+    "is_directory",
+    "not_regular",
+    "empty",
+    "truncated",
+    "not_media",
+    "playlist",
+    "image",
+    "no_video",
+    "no_frames",
+    "corrupt_header",
+    "undecodable",
+    "timeout",
+    "crashed",
+]
+
+
+class VideoExpertError(Exception):
+    """Base of all errors that a user can do something about.
+
+    message: one line that says what is wrong, and with what. hint: what to do next, or None.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class VideoError(VideoExpertError):
+    """A video that cannot be used. kind: one word for programs (see facts: user messages)."""
+
+    def __init__(self, message: str, *, kind: VideoErrorKind, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.kind: VideoErrorKind = kind
+
+
+class ResultsError(VideoExpertError):
+    """A results file with something wrong in it; the message starts with `file:line:` where a line is known."""
+
+
+class OutputError(VideoExpertError):
+    """A file that cannot be written where it was asked for."""
+
+
+class FfmpegError(VideoExpertError):
+    """ffmpeg ended with an error; `stderr_tail` holds the last lines it printed."""
+
+    def __init__(self, message: str, *, stderr_tail: str = "", hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.stderr_tail = stderr_tail
+
+
+class ToolMissingError(VideoExpertError):
+    """A program outside Python that the request needs is not installed."""
+
+
+class ExtraMissingError(VideoExpertError):
+    """An optional dependency is not installed. extra: the name of the extra that brings it."""
+
+    def __init__(self, what: str, *, extra: str) -> None:
+        super().__init__(f"{what} needs the optional '{extra}' packages", hint=f"pip install 'vex[{extra}]'")
+        self.extra = extra
