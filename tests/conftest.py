@@ -1,4 +1,4 @@
-"""Fixtures that several test folders use: the corpus of good and nasty videos, and what the tests need of the machine."""
+"""Fixtures that several test folders use: the corpus of good and nasty videos, and runs of the real program."""
 
 import fcntl
 import importlib.util
@@ -7,10 +7,10 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -18,6 +18,14 @@ from videoexpert.ffmpeg import find_ffmpeg
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
+VEX = (sys.executable, "-P", "-m", "vexcli")
+
+
+def vex_environment(home: Path) -> dict[str, str]:
+    """The environment for a run of vex: no settings but the test's own, importable from the checkout."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("VEX_") and name != "NO_COLOR"}
+    sources = os.pathsep.join([str(ROOT), str(ROOT / "model")])
+    return kept | {"PYTHONPATH": sources, "XDG_CONFIG_HOME": str(home / ".config"), "OMP_NUM_THREADS": "1"}
 
 
 @dataclass(frozen=True)
@@ -74,3 +82,38 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Corpus]:
     strip = _load("strip", script.with_name("strip.py"))
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8", errors="surrogateescape"))
     yield Corpus(folder, {entry["name"]: entry for entry in manifest["files"]}, strip.read_code)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a run of `vex` ended. out and err are decoded as file names are, so that odd bytes survive."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Vex(Protocol):
+    def __call__(
+        self, *arguments: str, cwd: Path | None = None, stdin: bytes = b"", environment: Mapping[str, str] | None = None
+    ) -> Ran: ...
+
+
+@pytest.fixture
+def vex(tmp_path: Path) -> Vex:
+    """Run the real program in a process of its own, away from the settings of whoever runs the tests."""
+
+    def run(
+        *arguments: str, cwd: Path | None = None, stdin: bytes = b"", environment: Mapping[str, str] | None = None
+    ) -> Ran:
+        ended = subprocess.run(
+            [*VEX, *arguments],
+            cwd=cwd or tmp_path,
+            input=stdin,
+            capture_output=True,
+            env=vex_environment(tmp_path) | dict(environment or {}),
+            timeout=300,
+        )
+        return Ran(ended.returncode, os.fsdecode(ended.stdout), os.fsdecode(ended.stderr))
+
+    return run

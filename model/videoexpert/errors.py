@@ -3,6 +3,8 @@
     VideoExpertError
     ├── VideoError          a video that cannot be opened or decoded (has a `kind`)
     ├── ResultsError        a results file that does not hold what it should (file:line)
+    ├── CheckpointError     a model's files are missing, damaged, unsafe or do not fit together (has `problems`)
+    ├── DataError           an annotation that nothing can be learnt from
     ├── OutputError         a file that cannot be written
     ├── FfmpegError         ffmpeg ran and failed (its last lines are kept)
     ├── ToolMissingError    a program that is needed is not there
@@ -54,6 +56,18 @@ class VideoError(VideoExpertError):
 
 class ResultsError(VideoExpertError):
     """A results file with something wrong in it; the message starts with `file:line:` where a line is known."""
+
+
+class CheckpointError(VideoExpertError):
+    """Model files that cannot be used. problems: each tensor or file that is wrong, where there are several."""
+
+    def __init__(self, message: str, *, problems: tuple[str, ...] = (), hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.problems = problems
+
+
+class DataError(VideoExpertError):
+    """An annotation that nothing can be learnt from."""
 
 
 class OutputError(VideoExpertError):

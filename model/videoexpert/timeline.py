@@ -161,8 +161,5 @@ class Timeline:
 
     def label(self, moment: Moment) -> str:
         """The words for a moment: its own text, else the answer it supports, else the query, else the task's name."""
-        if moment.text:
-            return moment.text
-        if self.answer is not None:
-            return self.answer.text
-        return self.query or self.task
+        known = (moment.text, self.answer.text if self.answer else None, self.query)
+        return next((words for words in known if words and not words.isspace()), self.task)
