@@ -6,10 +6,11 @@
 
 from difflib import get_close_matches
 
-from videoexpert.errors import ExtraMissingError, ToolMissingError, VideoExpertError
+from videoexpert.errors import CheckpointError, ExtraMissingError, ToolMissingError, VideoExpertError
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
+EXIT_MODEL = 3
 EXIT_TOOL_MISSING = 4
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
@@ -25,6 +26,7 @@ class InputError(VideoExpertError):
 
 _EXIT_CODES: dict[type[VideoExpertError], int] = {
     UsageError: EXIT_USAGE,
+    CheckpointError: EXIT_MODEL,
     ToolMissingError: EXIT_TOOL_MISSING,
     ExtraMissingError: EXIT_TOOL_MISSING,
 }

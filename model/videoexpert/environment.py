@@ -3,13 +3,12 @@
 import importlib.metadata
 import os
 import platform
-import subprocess
 import sys
 from dataclasses import dataclass
 from typing import Literal
 
-from videoexpert.errors import ToolMissingError
-from videoexpert.ffmpeg import find_ffmpeg
+from videoexpert.errors import DISTRIBUTION, ToolMissingError
+from videoexpert.ffmpeg import encoders, find_ffmpeg, version
 
 State = Literal["ok", "optional", "missing"]
 """`optional`: not there, and only what needs it will say so. `missing`: vex does not work without it."""
@@ -33,7 +32,7 @@ class _Package:
 
     @property
     def install(self) -> str:
-        return f"pip install 'vex[{self.extra}]'" if self.extra else f"pip install {self.distribution}"
+        return f"pip install '{DISTRIBUTION}[{self.extra}]'" if self.extra else f"pip install {self.distribution}"
 
 
 _PACKAGES = (
@@ -74,8 +73,6 @@ def _ffmpeg() -> list[Finding]:
         found = Finding("ffmpeg", "ok", f"{version(program)} ({program})")
     except ToolMissingError as error:
         return [Finding("ffmpeg", "missing", error.message, error.hint)]
-    except (OSError, subprocess.SubprocessError) as error:
-        return [Finding("ffmpeg", "missing", f"does not run: {error}", "pip install imageio-ffmpeg")]
     findings = [found]
     for encoder, purpose in (("libx264", "H.264 for clips and reels"), ("aac", "sound for clips and reels")):
         if encoder in known:

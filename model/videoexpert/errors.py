@@ -5,6 +5,8 @@
     ├── ResultsError        a results file that does not hold what it should (file:line)
     ├── CheckpointError     a model's files are missing, damaged, unsafe or do not fit together (has `problems`)
     ├── DataError           an annotation that nothing can be learnt from
+    ├── RequestError        a question or an option that does not fit the model or contradicts another
+    ├── DeviceError         a device, or its memory or number format, that the model cannot run with
     ├── OutputError         a file that cannot be written
     ├── FfmpegError         ffmpeg ran and failed (its last lines are kept)
     ├── ToolMissingError    a program that is needed is not there
@@ -14,6 +16,9 @@ A bare ValueError is never one of these: it means a mistake in the program, not 
 """
 
 from typing import Literal
+
+DISTRIBUTION = "vex-video"
+"""What pip calls this program; `vex` alone is somebody else's package."""
 
 VideoErrorKind = Literal[
     "missing",
@@ -47,7 +52,7 @@ class VideoExpertError(Exception):
 
 
 class VideoError(VideoExpertError):
-    """A video that cannot be used. kind: one word for programs (see facts: user messages)."""
+    """A video that cannot be used. kind: what is wrong, in one word for programs."""
 
     def __init__(self, message: str, *, kind: VideoErrorKind, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
@@ -70,6 +75,14 @@ class DataError(VideoExpertError):
     """An annotation that nothing can be learnt from."""
 
 
+class RequestError(VideoExpertError):
+    """Something asked of a model that makes no sense, or that this model cannot do."""
+
+
+class DeviceError(VideoExpertError):
+    """A device that is not there, that ran out of memory, or whose number format the model does not stand."""
+
+
 class OutputError(VideoExpertError):
     """A file that cannot be written where it was asked for."""
 
@@ -90,5 +103,5 @@ class ExtraMissingError(VideoExpertError):
     """An optional dependency is not installed. extra: the name of the extra that brings it."""
 
     def __init__(self, what: str, *, extra: str) -> None:
-        super().__init__(f"{what} needs the optional '{extra}' packages", hint=f"pip install 'vex[{extra}]'")
+        super().__init__(f"{what} needs the optional '{extra}' packages", hint=f"pip install '{DISTRIBUTION}[{extra}]'")
         self.extra = extra

@@ -49,19 +49,20 @@ def convert(
 
     console = Console.of(context)
     writers = _writers(to, output)
-    batch = Batch(console)
+    reading, writing = Batch(console), Batch(console)
     timelines: list[Timeline] = []
     for file in results:
-        with batch.attempt():
+        with reading.attempt():
             timelines += read_results(file)
-    if not timelines and not batch.failed:
+    if not timelines and not reading.failed:
         console.warning("the results are empty: nothing to write")
     if timelines and output is None:
         console.document(_one_text(writers, timelines))
     for planned in _plan(writers, timelines, output):
-        with batch.attempt():
+        with writing.attempt():
             _save(console, planned, overwrite=overwrite)
-    batch.finish()
+    writing.finish()
+    reading.finish()
 
 
 def _writers(to: list[str] | None, output: str | None) -> list["Writer"]:
@@ -94,10 +95,11 @@ def _plan(writers: Sequence["Writer"], timelines: Sequence["Timeline"], output: 
 
 
 def _save(console: Console, planned: "OutputFile", *, overwrite: bool) -> None:
-    from videoexpert.atomic import write_bytes
+    from videoexpert.atomic import prepare_folder, write_bytes
 
     if planned.path.exists() and not overwrite:
         console.warning(f"{planned.path}: exists, kept (--overwrite replaces it)")
         return
+    prepare_folder(planned.path.parent)
     write_bytes(planned.path, planned.writer.write(planned.timelines).encode(), overwrite=overwrite)
     console.note(f"wrote {planned.path}")

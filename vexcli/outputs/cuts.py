@@ -1,0 +1,201 @@
+"""Which frames a span of seconds holds, and the ffmpeg streams that give exactly those, with the sound beside them.
+
+A frame belongs to a span where its time t satisfies start <= t < end; a span without any has the frame on show at its
+start. All times are seconds from the start of the file.
+"""
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from vexcli.outputs.encoding import VARIABLE_RATE_TICKS, VideoEncoder, even_rate, uneven_rate
+from videoexpert.ffmpeg import INPUT_OPTIONS, file_url
+from videoexpert.timeline import Span
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from videoexpert.video import VideoInfo
+
+SNAP = 0.0005
+"""A time this close to a frame's means that frame: times are often rounded to milliseconds."""
+
+PAUSE = 1.0
+"""Where no frame comes for longer than this (a screen recording), the picture stands still and is shown meanwhile."""
+
+_EVEN = 0.0015
+"""How far, in seconds, frames of an even rate may lie off it: Matroska rounds times to milliseconds."""
+
+_PREROLL = 1.0
+"""Seconds by which to start reading before a key frame in files without an index, which are searched by time only."""
+
+_INDEXED = {"mov", "mp4", "matroska", "webm"}
+_SEARCHED = {"mpegts", "mpeg", "flv", "asf"}
+
+
+@dataclass(frozen=True, slots=True)
+class Footage:
+    """A video to cut from. times [n]: when each frame is shown, rising. keys [k]: the times of the key frames."""
+
+    info: "VideoInfo"
+    times: "np.ndarray[tuple[int], np.dtype[np.float64]]"
+    keys: "np.ndarray[tuple[int], np.dtype[np.float64]]"
+
+    @property
+    def step(self) -> float:
+        """The usual time from one frame to the next, seconds, > 0."""
+        import numpy as np
+
+        if len(self.times) > 1:
+            return max(float(np.median(np.diff(self.times))), 1e-4)
+        return float(1 / self.info.fps)
+
+    def seek_time(self, first: int) -> float | None:
+        """Where to start reading so that frame `first` is decoded rightly; None for the start of the file."""
+        kinds = set(self.info.container.split(","))
+        if self.info.approximate_times:
+            return None
+        if _INDEXED & kinds:
+            time = self.before(first)
+        elif _SEARCHED & kinds:
+            time = self.key_before(first) - _PREROLL
+        else:
+            return None
+        return time if time is not None and time > 0 else None
+
+    def before(self, index: int) -> float | None:
+        """A time between frame `index` and the one before it; None in front of the first and behind the last."""
+        if not 0 < index < len(self.times):
+            return None
+        return float(self.times[index - 1] + self.times[index]) / 2
+
+    def key_before(self, index: int) -> float:
+        """The time of the last key frame that is not shown after frame `index`."""
+        earlier = self.keys[self.keys <= self.times[index] + SNAP]
+        return float(earlier[-1]) if len(earlier) else float(self.times[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The frames first .. first + count - 1 of a video, shown from `begin` to `end`, which is after `begin`.
+
+    rate: frames per second where they are evenly spaced from begin to end, else None. seek: where to start reading.
+    """
+
+    footage: Footage
+    first: int
+    count: int
+    begin: float
+    end: float
+    rate: Fraction | None
+    seek: float | None
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds, > 0."""
+        return self.end - self.begin
+
+
+def open_footage(path: str) -> Footage:
+    """Read what is needed to cut a video; nothing is decoded. Raises VideoError where it cannot be read."""
+    from videoexpert.video import frame_times, keyframe_times, probe
+
+    return Footage(probe(path), frame_times(path), keyframe_times(path))
+
+
+def plan_cut(footage: Footage, span: Span) -> Cut:
+    """The frames of a span. The last one is shown until the span ends, or until the next frame where that is sooner."""
+    import numpy as np
+
+    times, step = footage.times, footage.step
+    snap, pause = min(SNAP, step / 4), max(PAUSE, 1.5 * step)
+    first, after = (int(index) for index in np.searchsorted(times, [span.start - snap, span.end - snap]))
+    if first >= after or times[first] - span.start > pause:
+        first = max(0, int(np.searchsorted(times, span.start + snap, side="right")) - 1)
+        after = max(after, first + 1)
+    follower = float(times[after]) if after < len(times) else math.inf
+    begin = float(times[first])
+    if span.start - begin > pause:
+        # The picture stands still at the start of the span: it is shown from there on, not from its own time.
+        replaced = float(times[first + 1]) if first + 1 < len(times) else footage.info.duration
+        begin = min(span.start, replaced - step)
+    last_shown = max(float(times[after - 1]), begin)
+    end = min(max(span.end, last_shown + step), follower, max(footage.info.duration, last_shown + step))
+    count = after - first
+    rate = _even_rate(footage, first, count, begin, end)
+    if rate is not None:
+        end = begin + float(count / rate)
+    return Cut(footage, first, count, begin, end, rate, footage.seek_time(first))
+
+
+def cut_streams(cut: Cut, *, threads: int | None = None) -> tuple[Any, Any | None]:
+    """The picture and the sound of a cut, from time 0 on, for ffmpeg-python; None where the video has no sound.
+
+    The picture is upright, of the size and shape of the source. The sound lasts as long as the cut: silence stands
+    where the source has none. threads: how many decode it; as many as there are cores by default.
+    """
+    import ffmpeg
+
+    options: dict[str, Any] = dict(INPUT_OPTIONS)
+    if threads is not None:
+        options["threads"] = threads
+    if cut.seek is not None:
+        options |= {"noaccurate_seek": None, "seek_timestamp": 1, "ss": _absolute(cut, cut.seek)}
+    source = ffmpeg.input(file_url(cut.footage.info.path), **options)
+    video = _timed(_trimmed(source["V:0"], cut), cut)
+    return video, _sound(source["a:0"], cut) if cut.footage.info.has_audio else None
+
+
+def cut_timing(cut: Cut, encoder: VideoEncoder) -> dict[str, Any]:
+    """Output options with which every frame of a cut keeps its time."""
+    if cut.rate is not None:
+        return even_rate(cut.rate)
+    last = float(cut.footage.times[cut.first + cut.count - 1])
+    nominal = Fraction(1 / cut.footage.step).limit_denominator(1001)
+    return uneven_rate(encoder, nominal=nominal, last_start=max(0.0, last - cut.begin), end=cut.duration)
+
+
+def _even_rate(footage: Footage, first: int, count: int, begin: float, end: float) -> Fraction | None:
+    """The video's rate, where all frames of a cut lie on it. One frame alone has no rate."""
+    import numpy as np
+
+    rate = footage.info.fps
+    if count < 2 or rate.numerator > VARIABLE_RATE_TICKS:
+        return None
+    expected = begin + np.arange(count + 1) / float(rate)
+    actual = np.append(footage.times[first : first + count], end)
+    return rate if float(np.abs(actual - expected).max()) < _EVEN else None
+
+
+def _absolute(cut: Cut, time: float) -> str:
+    """A time as the container counts it, for ffmpeg."""
+    return f"{cut.footage.info.start + time:.6f}"
+
+
+def _trimmed(video: Any, cut: Cut) -> Any:
+    """The frames of the cut alone."""
+    if cut.footage.info.approximate_times:
+        return video.filter("trim", start_frame=cut.first, end_frame=cut.first + cut.count)
+    bounds = {"start": cut.footage.before(cut.first), "end": cut.footage.before(cut.first + cut.count)}
+    known = {name: _absolute(cut, time) for name, time in bounds.items() if time is not None}
+    return video.filter("trim", **known) if known else video
+
+
+def _timed(video: Any, cut: Cut) -> Any:
+    """The frames with their times counted from the cut's begin."""
+    if cut.rate is not None:
+        return video.filter("settb", f"{cut.rate.denominator}/{cut.rate.numerator}").filter("setpts", "N")
+    begin = "STARTPTS" if cut.footage.info.approximate_times else f"{_absolute(cut, cut.begin)}/TB"
+    return video.filter("settb", f"1/{VARIABLE_RATE_TICKS}").filter("setpts", f"max(round(PTS-{begin}),0)")
+
+
+def _sound(audio: Any, cut: Cut) -> Any:
+    begin, end = _absolute(cut, cut.begin), _absolute(cut, cut.end)
+    return (
+        audio.filter("atrim", start=begin, end=end)
+        .filter("asetpts", f"PTS-{begin}/TB")
+        .filter("aresample", **{"async": 1, "first_pts": 0})
+        .filter("apad")
+        .filter("atrim", end=f"{cut.duration:.6f}")
+    )
