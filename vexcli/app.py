@@ -10,10 +10,12 @@ import typer
 
 from vexcli import __version__
 from vexcli.base import VexCommand, VexGroup
-from vexcli.commands.convert import convert
+from vexcli.commands.clip import clip
 from vexcli.commands.config import config
+from vexcli.commands.convert import convert
 from vexcli.commands.doctor import doctor
 from vexcli.commands.probe import probe
+from vexcli.commands.reel import reel
 from vexcli.console import Console, use_utf8
 from vexcli.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_TERMINATED, exit_code
 from vexcli.settings import default_map, load
@@ -49,6 +51,8 @@ def start(
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "probe": probe,
+    "clip": clip,
+    "reel": reel,
     "convert": convert,
     "doctor": doctor,
 }

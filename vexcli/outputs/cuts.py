@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from vexcli.outputs.encoding import VARIABLE_RATE_TICKS, VideoEncoder, even_rate, uneven_rate
-from videoexpert.ffmpeg import INPUT_OPTIONS, file_url
+from vexcli.outputs.encoding import VARIABLE_RATE_TICKS, FileArgument, VideoEncoder, even_rate, uneven_rate
+from videoexpert.ffmpeg import INPUT_OPTIONS
 from videoexpert.timeline import Span
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from videoexpert.video import VideoInfo
+    from videoexpert.video import VideoInfo, VideoReader
 
 SNAP = 0.0005
 """A time this close to a frame's means that frame: times are often rounded to milliseconds."""
@@ -27,8 +27,8 @@ PAUSE = 1.0
 _EVEN = 0.0015
 """How far, in seconds, frames of an even rate may lie off it: Matroska rounds times to milliseconds."""
 
-_PREROLL = 1.0
-"""Seconds by which to start reading before a key frame in files without an index, which are searched by time only."""
+PREROLL = 1.0
+"""Seconds by which to start reading before a key frame where an index does not lead to it."""
 
 _INDEXED = {"mov", "mp4", "matroska", "webm"}
 _SEARCHED = {"mpegts", "mpeg", "flv", "asf"}
@@ -54,14 +54,9 @@ class Footage:
     def seek_time(self, first: int) -> float | None:
         """Where to start reading so that frame `first` is decoded rightly; None for the start of the file."""
         kinds = set(self.info.container.split(","))
-        if self.info.approximate_times:
+        if self.info.approximate_times or not kinds & (_INDEXED | _SEARCHED):
             return None
-        if _INDEXED & kinds:
-            time = self.before(first)
-        elif _SEARCHED & kinds:
-            time = self.key_before(first) - _PREROLL
-        else:
-            return None
+        time = self.before(first) if kinds & _INDEXED else (self.key_before(first) or 0.0) - PREROLL
         return time if time is not None and time > 0 else None
 
     def before(self, index: int) -> float | None:
@@ -70,10 +65,10 @@ class Footage:
             return None
         return float(self.times[index - 1] + self.times[index]) / 2
 
-    def key_before(self, index: int) -> float:
-        """The time of the last key frame that is not shown after frame `index`."""
+    def key_before(self, index: int) -> float | None:
+        """The time of the last key frame that is not shown after frame `index`; None where the file hides it."""
         earlier = self.keys[self.keys <= self.times[index] + SNAP]
-        return float(earlier[-1]) if len(earlier) else float(self.times[0])
+        return float(earlier[-1]) if len(earlier) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +92,9 @@ class Cut:
         return self.end - self.begin
 
 
-def open_footage(path: str) -> Footage:
+def open_footage(path: str, reader: "VideoReader") -> Footage:
     """Read what is needed to cut a video; nothing is decoded. Raises VideoError where it cannot be read."""
-    from videoexpert.video import frame_times, keyframe_times, probe
-
-    return Footage(probe(path), frame_times(path), keyframe_times(path))
+    return Footage(reader.probe(path), reader.frame_times(path), reader.keyframe_times(path))
 
 
 def plan_cut(footage: Footage, span: Span) -> Cut:
@@ -137,14 +130,20 @@ def cut_streams(cut: Cut, *, threads: int | None = None) -> tuple[Any, Any | Non
     """
     import ffmpeg
 
-    options: dict[str, Any] = dict(INPUT_OPTIONS)
+    options = read_options(cut.footage.info, cut.seek)
     if threads is not None:
         options["threads"] = threads
-    if cut.seek is not None:
-        options |= {"noaccurate_seek": None, "seek_timestamp": 1, "ss": _absolute(cut, cut.seek)}
-    source = ffmpeg.input(file_url(cut.footage.info.path), **options)
+    source = ffmpeg.input(FileArgument.of(cut.footage.info.path), **options)
     video = _timed(_trimmed(source["V:0"], cut), cut)
     return video, _sound(source["a:0"], cut) if cut.footage.info.has_audio else None
+
+
+def read_options(info: "VideoInfo", seek: float | None) -> dict[str, Any]:
+    """Input options that read a video from `seek` seconds on, or a little before, or from its start."""
+    options: dict[str, Any] = dict(INPUT_OPTIONS)
+    if seek is not None:
+        options |= {"noaccurate_seek": None, "seek_timestamp": 1, "ss": _absolute(info, seek)}
+    return options
 
 
 def cut_timing(cut: Cut, encoder: VideoEncoder) -> dict[str, Any]:
@@ -168,9 +167,9 @@ def _even_rate(footage: Footage, first: int, count: int, begin: float, end: floa
     return rate if float(np.abs(actual - expected).max()) < _EVEN else None
 
 
-def _absolute(cut: Cut, time: float) -> str:
+def _absolute(info: "VideoInfo", time: float) -> str:
     """A time as the container counts it, for ffmpeg."""
-    return f"{cut.footage.info.start + time:.6f}"
+    return f"{info.start + time:.6f}"
 
 
 def _trimmed(video: Any, cut: Cut) -> Any:
@@ -178,7 +177,7 @@ def _trimmed(video: Any, cut: Cut) -> Any:
     if cut.footage.info.approximate_times:
         return video.filter("trim", start_frame=cut.first, end_frame=cut.first + cut.count)
     bounds = {"start": cut.footage.before(cut.first), "end": cut.footage.before(cut.first + cut.count)}
-    known = {name: _absolute(cut, time) for name, time in bounds.items() if time is not None}
+    known = {name: _absolute(cut.footage.info, time) for name, time in bounds.items() if time is not None}
     return video.filter("trim", **known) if known else video
 
 
@@ -186,12 +185,12 @@ def _timed(video: Any, cut: Cut) -> Any:
     """The frames with their times counted from the cut's begin."""
     if cut.rate is not None:
         return video.filter("settb", f"{cut.rate.denominator}/{cut.rate.numerator}").filter("setpts", "N")
-    begin = "STARTPTS" if cut.footage.info.approximate_times else f"{_absolute(cut, cut.begin)}/TB"
+    begin = "STARTPTS" if cut.footage.info.approximate_times else f"{_absolute(cut.footage.info, cut.begin)}/TB"
     return video.filter("settb", f"1/{VARIABLE_RATE_TICKS}").filter("setpts", f"max(round(PTS-{begin}),0)")
 
 
 def _sound(audio: Any, cut: Cut) -> Any:
-    begin, end = _absolute(cut, cut.begin), _absolute(cut, cut.end)
+    begin, end = _absolute(cut.footage.info, cut.begin), _absolute(cut.footage.info, cut.end)
     return (
         audio.filter("atrim", start=begin, end=end)
         .filter("asetpts", f"PTS-{begin}/TB")

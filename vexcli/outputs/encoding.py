@@ -1,5 +1,6 @@
 """How a video file is made: which encoder this ffmpeg has, and the file that appears only when it is whole."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -50,6 +51,19 @@ _ENCODERS = (
         "this ffmpeg has no H.264 encoder: MPEG-4 Part 2 is written, which browsers do not play",
     ),
 )
+
+
+class FileArgument(str):
+    """The `file_url` of a path, for ffmpeg-python: it hashes names as UTF-8, and some names are not UTF-8."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, path: str | os.PathLike[str]) -> "FileArgument":
+        return cls(file_url(path))
+
+    def __str__(self) -> str:
+        return ascii(self[:])
 
 
 def choose_encoder() -> VideoEncoder:
@@ -135,7 +149,7 @@ def run_graph(
     """
     import ffmpeg
 
-    graph = ffmpeg.output(*streams, file_url(target), **options)
+    graph = ffmpeg.output(*streams, FileArgument.of(target), **options)
     # Timestamps as the file has them: what counts as the start of a file differs between versions of ffmpeg.
     arguments = ["-copyts", *ffmpeg.get_args(graph, overwrite_output=True)]
     try:

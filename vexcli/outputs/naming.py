@@ -8,7 +8,7 @@ import hashlib
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from videoexpert.timeline import Span
 
@@ -48,18 +48,13 @@ def safe_stem(path: str) -> str:
     return _RESERVED.sub(r"_\1", stem, count=1) if _RESERVED.match(stem) else stem or "_"
 
 
-def clip_name(base: str, span: Span, *, number: int, count: int, suffix: str = ".mp4") -> str:
+def clip_name(base: str, span: Span, *, number: int, count: int, suffix: str) -> str:
     """The name of clip `number` (from 1) of `count`; the names of a video's clips sort by number.
 
     Example: `talk-01-0012.500-0020.000.mp4`, times in seconds.
     """
     digits = max(2, len(str(count)))
     return f"{base}-{number:0{digits}d}-{span.start:08.3f}-{span.end:08.3f}{suffix}"
-
-
-def reel_name(bases: Iterable[str]) -> str:
-    """The name of the reel of these videos: that of the first one."""
-    return f"{next(iter(bases))}-reel.mp4"
 
 
 def _clashing(lengths: dict[str, int]) -> list[str]:

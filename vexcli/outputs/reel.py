@@ -4,13 +4,16 @@ Each cut is opened by itself and ffmpeg joins them in one run. Many or large one
 they are encoded in several runs, with the sound unpacked, and joined without encoding the picture again.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from vexcli.errors import UsageError
 from vexcli.outputs.cuts import Cut, cut_streams
 from vexcli.outputs.encoding import (
     Progress,
@@ -22,14 +25,17 @@ from vexcli.outputs.encoding import (
     run_graph,
     sound_options,
 )
-from videoexpert.atomic import atomic_path, temporary_file
+from vexcli.outputs.naming import plan_names
+from videoexpert.atomic import atomic_path, prepare_folder, temporary_file
+
+SUFFIX = ".mp4"
 
 SAMPLE_RATE = 48_000
 """Samples of sound a second, in stereo."""
 
 CUTS_PER_RUN = 50
-PIXELS_PER_RUN = 64 << 20
-"""Limits of one run: how many cuts, and the pixels of one frame of each. About 10 bytes of memory go to a pixel."""
+PIXELS_PER_RUN = 24 << 20
+"""Limits of one run: how many cuts, and the pixels of one frame of each. Each pixel takes about 16 bytes of memory."""
 
 _USUAL_RATES = tuple(Fraction(*rate) for rate in ((24000, 1001), (24, 1), (25, 1), (30000, 1001), (30, 1), (50, 1)))
 _HIGHEST_RATE = Fraction(60)
@@ -53,6 +59,11 @@ class Canvas:
         """How many frames a cut has at this rate, at least one."""
         return max(1, round(Fraction(cut.duration) * self.rate))
 
+    def starts(self, cuts: Iterable[Cut]) -> list[float]:
+        """When each cut begins in the reel, seconds."""
+        frames = accumulate((self.frames(cut) for cut in cuts), initial=0)
+        return [float(count / self.rate) for count in frames][:-1]
+
     def samples(self, frames: int) -> int:
         """How much sound goes with so many frames."""
         return round(frames / self.rate * SAMPLE_RATE)
@@ -75,6 +86,22 @@ def choose_canvas(cuts: Sequence[Cut], *, size: tuple[int, int] | None = None, r
     return Canvas(_even(width), _even(height), rate or min(fastest, _HIGHEST_RATE))
 
 
+def reel_path(output: str | None, videos: Sequence[str]) -> Path:
+    """Where the reel of these videos goes: the file asked for, or one named after the first video.
+
+    The name is made here also where `output` is a folder. Raises UsageError where it is no name of an MP4 file or is
+    one of the videos.
+    """
+    folder = Path(output or ".")
+    if output is None or folder.is_dir():
+        return folder / f"{plan_names(videos)[videos[0]]}-reel{SUFFIX}"
+    if folder.suffix.lower() != SUFFIX:
+        raise UsageError(f"{output}: a reel is an MP4 file", hint=f"give it a name that ends in {SUFFIX}")
+    if folder.exists() and any(os.path.samefile(output, video) for video in videos):
+        raise UsageError(f"{output}: is one of the videos to join", hint="give the reel another name")
+    return folder
+
+
 def write_reel(
     cuts: Sequence[Cut],
     final: Path,
@@ -94,6 +121,7 @@ def write_reel(
         return Written(final, kept=True)
     sound = any(cut.footage.info.has_audio for cut in cuts)
     runs = list(_runs(cuts))
+    prepare_folder(final.parent)
     with atomic_path(final, overwrite=overwrite) as temporary:
         if len(runs) == 1:
             codecs = picture_options(encoder) | sound_options(sound)
@@ -224,7 +252,7 @@ def _join_pieces(
     lines = [f"file '{piece.name}'\nduration {seconds:.6f}\n" for piece, seconds in pieces]
     listing.write_text("ffconcat version 1.0\n" + "".join(lines), encoding="ascii")
     whitelists = {"protocol_whitelist": "file", "format_whitelist": "concat,mov"}
-    source = ffmpeg.input(f"file:{listing.name}", format="concat", **whitelists)
+    source = ffmpeg.input(f"file:{listing.name}", format="concat", safe=0, **whitelists)
     streams = [source["V:0"], source["a:0"]] if sound else [source["V:0"]]
     run_graph(streams, target, options, named=named, folder=listing.parent)
 

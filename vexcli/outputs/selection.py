@@ -33,12 +33,14 @@ class Choice:
 
 
 def choose_parts(timelines: Iterable[Timeline], choice: Choice) -> list[Part]:
-    """The chosen moments, in the order in which the timelines hold them."""
-    return [
+    """The chosen moments, video after video, those of one in the order in which its timelines hold them."""
+    parts = [
         Part(timeline.video.path, _padded(moment, timeline, choice.pad), Mark(timeline, moment).title, moment.score)
         for timeline in timelines
         for moment in _chosen(timeline, choice)
     ]
+    place = {video: index for index, video in enumerate(dict.fromkeys(part.video for part in parts))}
+    return sorted(parts, key=lambda part: place[part.video])
 
 
 def reel_parts(parts: Sequence[Part], order: Order) -> list[Part]:
