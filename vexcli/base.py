@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -52,23 +53,31 @@ def _message_options(
     """The options' declarations; Typer turns them into parameters and their callbacks do the work."""
 
 
-def _message_parameters() -> list[Any]:
-    """Typer parameters for the message options; their values reach the console, never the command's function."""
-    template = typer.Typer(add_completion=False)
-    template.command()(_message_options)
-    parameters = typer.main.get_command(template).params
+def parameters_of(template: Callable[..., None], *, exposed: bool) -> list[Any]:
+    """The Typer parameters that a function's arguments declare. exposed: whether `context.params` holds them."""
+    program = typer.Typer(add_completion=False)
+    program.command()(template)
+    parameters = typer.main.get_command(program).params
     for parameter in parameters:
-        parameter.expose_value = False
+        parameter.expose_value = exposed
     return list(parameters)
 
 
 class VexCommand(typer.core.TyperCommand):
-    """A command that also takes the message options. Where `-q` means something else (a query), `--quiet` remains."""
+    """A command that also takes the message options. Where `-q` means something else (a query), `--quiet` remains.
+
+    shared: a function whose arguments are further options of the command, and which its own function does not take.
+    """
+
+    shared: Callable[..., None] | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        shared = type(self).shared
+        if shared is not None:
+            self.params += parameters_of(shared, exposed=True)
         taken = {name for parameter in self.params for name in parameter.opts}
-        for parameter in _message_parameters():
+        for parameter in parameters_of(_message_options, exposed=False):
             parameter.opts = [name for name in parameter.opts if name not in taken]
             self.params.append(parameter)
 
@@ -78,7 +87,7 @@ class VexGroup(typer.core.TyperGroup):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.params.extend(_message_parameters())
+        self.params.extend(parameters_of(_message_options, exposed=False))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Without a command, show the help."""

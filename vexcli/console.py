@@ -34,13 +34,13 @@ def printable(text: str) -> str:
 
 
 class ProgressBar(Protocol):
-    """How far something is, in the units of its total."""
+    """How far something is, in the units of its total, and what it is at."""
 
-    def update(self, completed: float) -> None: ...
+    def update(self, completed: float, description: str | None = None) -> None: ...
 
 
 class _NoBar:
-    def update(self, completed: float) -> None:
+    def update(self, completed: float, description: str | None = None) -> None:
         """Nothing to show: not a terminal, or --quiet."""
 
 
@@ -74,7 +74,11 @@ class Console:
         """One line of JSON lines, which a reader of the pipe has at once."""
         from videoexpert.jsonfile import dump_json
 
-        print(dump_json(value), flush=True)
+        self.line(dump_json(value))
+
+    def line(self, text: str) -> None:
+        """One line that a reader of the pipe has at once."""
+        print(text, flush=True)
 
     def document(self, text: str) -> None:
         """A whole document as it is, with the line ends it has."""
@@ -162,8 +166,9 @@ class _RichBar:
     def __init__(self, bars: Any, task: Any) -> None:
         self._bars, self._task = bars, task
 
-    def update(self, completed: float) -> None:
-        self._bars.update(self._task, completed=completed)
+    def update(self, completed: float, description: str | None = None) -> None:
+        changes = {} if description is None else {"description": printable(description)}
+        self._bars.update(self._task, completed=completed, **changes)
 
 
 def use_utf8() -> None:

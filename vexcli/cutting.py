@@ -43,19 +43,20 @@ Pad = Annotated[
 
 
 def read_timelines(
-    sources: Sequence[str], spans: Sequence[str] | None, reader: "VideoReader", batch: Batch
+    sources: Sequence[str], spans: Sequence[str] | None, reader: "VideoReader", files: Batch, moments: Batch
 ) -> list[Timeline]:
-    """The timelines of results files, or with `spans` those that the videos named have. What fails is reported.
+    """The timelines of results files, or with `spans` those that the videos named have.
 
-    Raises UsageError where a video comes without spans.
+    What fails is reported to `files`, a span that lies behind the end of its video to `moments`. Raises UsageError
+    where a video comes without spans, or results with some.
     """
     wanted = [parse_span(text) for text in spans or ()]
     timelines: list[Timeline] = []
     for source in sources:
         _check_kind(source, spans)
-        with batch.attempt():
+        with files.attempt():
             if spans:
-                timelines.append(_from_video(source, wanted, spans, reader))
+                timelines.append(_from_video(source, wanted, spans, reader, moments))
             else:
                 timelines += _from_results(source)
     return timelines
@@ -139,15 +140,19 @@ def _check_kind(source: str, spans: Sequence[str] | None) -> None:
         raise UsageError(f"{source}: is a video: say what to cut out", hint="add --span 12.5-20, or give results")
 
 
-def _from_video(path: str, spans: Sequence[OpenSpan], texts: Sequence[str], reader: "VideoReader") -> Timeline:
+def _from_video(
+    path: str, spans: Sequence[OpenSpan], texts: Sequence[str], reader: "VideoReader", moments: Batch
+) -> Timeline:
+    """The spans of a video, each called as it was typed. One behind the video's end is reported."""
     info = reader.probe(path)
-    moments = []
+    found = []
     for span, text in zip(spans, texts, strict=True):
         inside = span.within(info.duration)
         if inside is None:
-            raise _behind(path, span.start, info.duration)
-        moments.append(Moment(inside, text=text))
-    return Timeline(info.source(), "annotation", moments=tuple(moments))
+            moments.problem(_behind(path, span.start, info.duration))
+        else:
+            found.append(Moment(inside, text=text))
+    return Timeline(info.source(), "annotation", moments=tuple(found))
 
 
 def _from_results(file: str) -> list[Timeline]:

@@ -75,6 +75,12 @@ def find_videos(
             on_problem(_nothing_found(given, selection))
 
 
+def may_be_input(word: str) -> bool:
+    """Whether a word names something to look at, there or not, rather than being a question."""
+    known = os.path.splitext(word)[1].lower() in VIDEO_SUFFIXES
+    return word == STDIN or known or os.path.lexists(word) or "/" in word or (glob.has_magic(word) and " " not in word)
+
+
 def missing_file(path: str) -> InputError:
     """The error for a path where nothing is, with the nearest name in its folder."""
     folder, name = os.path.split(path)

@@ -212,7 +212,7 @@ def test_otio_that_is_not_installed_names_the_extra(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "opentimelineio", None)
     with pytest.raises(ExtraMissingError) as caught:
         WRITERS["otio"].write([timeline((1, 2))])
-    assert caught.value.hint == "pip install 'vex[otio]'"
+    assert caught.value.hint == "pip install 'vex-video[otio]'"
 
 
 def test_loading_the_writers_loads_neither_srt_nor_opentimelineio() -> None:

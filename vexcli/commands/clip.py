@@ -58,23 +58,24 @@ def clip(
     from videoexpert.video import VideoReader
 
     console = Console.of(context)
-    reading, writing = Batch(console), Batch(console)
+    reading, opening, writing = Batch(console), Batch(console), Batch(console)
     files: list[dict[str, Any]] = []
     with VideoReader() as reader:
-        timelines = read_timelines(sources, span, reader, reading)
+        timelines = read_timelines(sources, span, reader, reading, opening)
         parts = choose_parts(timelines, Choice(top, min_score, pad))
-        if timelines and not parts:
+        if parts:
+            encoder = None if copy else choose_encoder()
+            if encoder is not None and encoder.warning:
+                console.warning(encoder.warning)
+            folder = ClipFolder(Path(output_dir), parts, reader=reader, encoder=encoder, overwrite=overwrite)
+        elif not reading.failed and not opening.failed:
             console.warning("no moment to cut out")
-        encoder = None if copy else choose_encoder()
-        if encoder is not None and encoder.warning:
-            console.warning(encoder.warning)
-        folder = ClipFolder(Path(output_dir), parts, reader=reader, encoder=encoder, overwrite=overwrite)
-        for footage, part in open_parts(parts, reader, console, writing):
+        for footage, part in open_parts(parts, reader, console, opening):
             with attempt_output(writing), console.progress(part.title, part.span.duration) as bar:
                 written = folder.write(footage, part, progress=bar.update)
                 report(console, written, as_json=as_json)
                 files.append(describe_file(written) | describe_part(part))
     if as_json:
         console.json({"schema": SCHEMA, "clips": files})
-    reading.finish()
-    writing.finish()
+    for batch in (reading, opening, writing):
+        batch.finish()

@@ -25,8 +25,8 @@ from vexcli.errors import UsageError
 from vexcli.options import AsJson, Overwrite
 
 if TYPE_CHECKING:
+    from vexcli.outputs.canvas import Canvas
     from vexcli.outputs.encoding import Written
-    from vexcli.outputs.reel import Canvas
     from vexcli.outputs.selection import Part
 
 SCHEMA = "vex.reel/1"
@@ -69,9 +69,10 @@ def reel(
       vex reel monday.json tuesday.json --top 5 --order score -o best.mp4
       vex reel talk.mp4 --span 12.5-20 --span 1:30-2:00 --size 1280x720
     """
+    from vexcli.outputs.canvas import choose_canvas
     from vexcli.outputs.cuts import plan_cut
     from vexcli.outputs.encoding import choose_encoder
-    from vexcli.outputs.reel import choose_canvas, reel_path, write_reel
+    from vexcli.outputs.reel import ReelWriter, reel_path
     from vexcli.outputs.selection import Choice, choose_parts, reel_parts
     from videoexpert.video import VideoReader
 
@@ -79,26 +80,25 @@ def reel(
     wanted_size, wanted_rate = _size(size), _rate(fps)
     reading, opening = Batch(console), Batch(console)
     with VideoReader() as reader:
-        timelines = read_timelines(sources, span, reader, reading)
+        timelines = read_timelines(sources, span, reader, reading, opening)
         wanted = reel_parts(choose_parts(timelines, Choice(top, min_score, pad)), order)
         opened = list(open_parts(wanted, reader, console, opening))
-    if opened:
-        parts = [part for _, part in opened]
-        cuts = [plan_cut(footage, part.span) for footage, part in opened]
-        final = reel_path(output, [part.video for part in parts])
-        canvas, encoder = choose_canvas(cuts, size=wanted_size, rate=wanted_rate), choose_encoder()
-        if encoder.warning:
-            console.warning(encoder.warning)
-        with console.progress(str(final), sum(cut.duration for cut in cuts)) as bar:
+        if opened:
+            parts = [part for _, part in opened]
+            cuts = [plan_cut(footage, part.span) for footage, part in opened]
+            final = reel_path(output, [part.video for part in parts])
+            canvas = choose_canvas(cuts, size=wanted_size, rate=wanted_rate)
+            writer = ReelWriter(canvas, choose_encoder(), reader)
+            if writer.encoder.warning:
+                console.warning(writer.encoder.warning)
             title = " / ".join(dict.fromkeys(part.title for part in parts))
-            written = write_reel(
-                cuts, final, canvas=canvas, title=title, encoder=encoder, overwrite=overwrite, progress=bar.update
-            )
-        report(console, written, as_json=as_json)
-        if as_json:
-            console.json(_described(written, canvas, parts, canvas.starts(cuts)))
-    elif not reading.failed and not opening.failed:
-        console.warning("no moment to join")
+            with console.progress(str(final), sum(cut.duration for cut in cuts)) as bar:
+                written = writer.write(cuts, final, title=title, overwrite=overwrite, progress=bar.update)
+            report(console, written, as_json=as_json)
+            if as_json:
+                console.json(_described(written, canvas, parts, canvas.starts(cuts)))
+        elif not reading.failed and not opening.failed:
+            console.warning("no moment to join")
     reading.finish()
     opening.finish()
 

@@ -56,7 +56,15 @@ class Footage:
         kinds = set(self.info.container.split(","))
         if self.info.approximate_times or not kinds & (_INDEXED | _SEARCHED):
             return None
-        time = self.before(first) if kinds & _INDEXED else (self.key_before(first) or 0.0) - PREROLL
+        if kinds & _SEARCHED:
+            time: float | None = (self.key_before(first) or 0.0) - PREROLL
+        elif self.info.has_audio and self.key_before(0) is None:
+            # Its start is hidden (it was cut by copying): some versions enter the sound too late, by less than is
+            # hidden, so begin one key frame earlier.
+            earlier = self.keys[self.keys <= self.times[first] + SNAP]
+            time = float(earlier[-2]) if len(earlier) > 1 else None
+        else:
+            time = self.before(first)
         return time if time is not None and time > 0 else None
 
     def before(self, index: int) -> float | None:
@@ -90,6 +98,11 @@ class Cut:
     def duration(self) -> float:
         """Length in seconds, > 0."""
         return self.end - self.begin
+
+    @property
+    def last_shown(self) -> float:
+        """When the last frame appears, seconds from `begin`."""
+        return max(0.0, float(self.footage.times[self.first + self.count - 1]) - self.begin)
 
 
 def open_footage(path: str, reader: "VideoReader") -> Footage:
@@ -150,9 +163,8 @@ def cut_timing(cut: Cut, encoder: VideoEncoder) -> dict[str, Any]:
     """Output options with which every frame of a cut keeps its time."""
     if cut.rate is not None:
         return even_rate(cut.rate)
-    last = float(cut.footage.times[cut.first + cut.count - 1])
     nominal = Fraction(1 / cut.footage.step).limit_denominator(1001)
-    return uneven_rate(encoder, nominal=nominal, last_start=max(0.0, last - cut.begin), end=cut.duration)
+    return uneven_rate(encoder, nominal=nominal, last_start=cut.last_shown, end=cut.duration)
 
 
 def _even_rate(footage: Footage, first: int, count: int, begin: float, end: float) -> Fraction | None:
@@ -182,11 +194,14 @@ def _trimmed(video: Any, cut: Cut) -> Any:
 
 
 def _timed(video: Any, cut: Cut) -> Any:
-    """The frames with their times counted from the cut's begin."""
-    if cut.rate is not None:
-        return video.filter("settb", f"{cut.rate.denominator}/{cut.rate.numerator}").filter("setpts", "N")
-    begin = "STARTPTS" if cut.footage.info.approximate_times else f"{_absolute(cut.footage.info, cut.begin)}/TB"
-    return video.filter("settb", f"1/{VARIABLE_RATE_TICKS}").filter("setpts", f"max(round(PTS-{begin}),0)")
+    """The frames with their times counted from the cut's begin, in units that hold them exactly."""
+    unit = 1 / cut.rate if cut.rate is not None else Fraction(1, VARIABLE_RATE_TICKS)
+    time_base = f"{unit.numerator}/{unit.denominator}"
+    if not cut.footage.info.approximate_times:
+        begin = _absolute(cut.footage.info, cut.begin)
+        return video.filter("setpts", f"max(round(PTS-{begin}/TB),0)").filter("settb", time_base)
+    times = "N" if cut.rate is not None else "PTS-STARTPTS"
+    return video.filter("settb", time_base).filter("setpts", times)
 
 
 def _sound(audio: Any, cut: Cut) -> Any:
@@ -196,5 +211,7 @@ def _sound(audio: Any, cut: Cut) -> Any:
         .filter("asetpts", f"PTS-{begin}/TB")
         .filter("aresample", **{"async": 1, "first_pts": 0})
         .filter("apad")
+        # Where the cut has no sound at all, the silence has no times yet.
+        .filter("asetpts", "N/SR/TB")
         .filter("atrim", end=f"{cut.duration:.6f}")
     )

@@ -1,0 +1,199 @@
+"""What a model is: the sizes and constants saved with its weights. The defaults are the published 7B model's."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal, TypeVar, get_args
+
+from videoexpert.errors import CheckpointError
+
+VIDEO_ID = -200
+"""The id that stands for the video among the ids of a prompt (spec §2)."""
+
+IGNORED = -100
+"""The label of a token that is not learnt (spec §2)."""
+
+LOC = "[LOC]"
+"""The token that the model writes where it means a time (spec §8)."""
+
+Variant = Literal["class_pool", "mean_pool", "compress_pool", "only_cls"]
+Interaction = Literal["simp_add", "intact_add"]
+Attention = Literal["sdpa", "eager", "flash"]
+
+
+def _positive(values: object, *names: str) -> None:
+    for name in names:
+        value = getattr(values, name)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name} must be a whole number above 0, got {value!r}")
+
+
+def _choice(values: object, name: str, choices: object) -> None:
+    if getattr(values, name) not in get_args(choices):
+        raise ValueError(f"{name} must be one of {', '.join(get_args(choices))}, got {getattr(values, name)!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class VisionConfig:
+    """A CLIP vision transformer (spec §0). image_size, patch_size: pixels. features: D, after the projection."""
+
+    image_size: int = 224
+    patch_size: int = 14
+    hidden: int = 1024
+    layers: int = 24
+    heads: int = 16
+    intermediate: int = 4096
+    features: int = 768
+    activation: Literal["quick_gelu", "gelu"] = "quick_gelu"
+
+    def __post_init__(self) -> None:
+        _positive(self, "image_size", "patch_size", "hidden", "layers", "heads", "intermediate", "features")
+        _choice(self, "activation", Literal["quick_gelu", "gelu"])
+        if self.image_size % self.patch_size or self.hidden % self.heads:
+            raise ValueError(f"image {self.image_size} / patch {self.patch_size} or width / heads do not divide")
+
+    @property
+    def grid(self) -> int:
+        """Patches along one side of the image."""
+        return self.image_size // self.patch_size
+
+    @property
+    def patches(self) -> int:
+        """Patches per frame, P (256)."""
+        return self.grid**2
+
+
+@dataclass(frozen=True, slots=True)
+class CompressorConfig:
+    """Spatial Compress (spec §1): `groups` of `group_frames` frames, each group `salient` + `uniform` tokens."""
+
+    variant: Variant = "class_pool"
+    groups: int = 4
+    group_frames: int = 3
+    salient: int = 28
+    uniform: int = 36
+
+    def __post_init__(self) -> None:
+        _choice(self, "variant", Variant)
+        _positive(self, "groups", "group_frames", "salient", "uniform")
+
+    @property
+    def centres(self) -> int:
+        """Clusters, and so output tokens, per group, C (64)."""
+        return self.salient + self.uniform
+
+    def tokens(self, patches: int) -> int:
+        """Visual tokens beside the frames' own, for `patches` patches per frame (256)."""
+        if self.variant == "only_cls":
+            return 0
+        return self.groups * (patches // 4 if self.variant == "mean_pool" else self.centres)
+
+
+@dataclass(frozen=True, slots=True)
+class ExpertConfig:
+    """The two low-rank experts of each linear map (spec §3). dropout: on their input, in training, [0, 1)."""
+
+    rank: int = 32
+    alpha: float = 64.0
+    dropout: float = 0.05
+
+    def __post_init__(self) -> None:
+        _positive(self, "rank")
+        if not self.alpha > 0:
+            raise ValueError(f"alpha must be above 0, got {self.alpha}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
+
+    @property
+    def scale(self) -> float:
+        """What an expert's output is multiplied by: alpha / rank (2.0)."""
+        return self.alpha / self.rank
+
+
+@dataclass(frozen=True, slots=True)
+class LocatorConfig:
+    """The temporal head (spec §5)."""
+
+    width: int = 512
+    layers: int = 3
+    kernel: int = 3
+    interaction: Interaction = "simp_add"
+
+    def __post_init__(self) -> None:
+        _positive(self, "width", "layers", "kernel")
+        _choice(self, "interaction", Interaction)
+        if self.kernel % 2 == 0:
+            raise ValueError(f"kernel must be odd, got {self.kernel}")
+
+
+@dataclass(frozen=True, slots=True)
+class VideoExpertConfig:
+    """A whole model. llm: transformers' own configuration of the language model, `[LOC]` counted in its vocab_size.
+
+    frames: how many frames it was trained to see, T. trained_seconds: how long a stretch of video these stood for at
+    most (QVHighlights: 150 s); longer videos are looked at in windows. loc_id: the id of `[LOC]`.
+    """
+
+    llm: Mapping[str, Any]
+    loc_id: int
+    frames: int = 100
+    trained_seconds: float = 150.0
+    vision: VisionConfig = field(default_factory=VisionConfig)
+    compressor: CompressorConfig = field(default_factory=CompressorConfig)
+    experts: ExpertConfig = field(default_factory=ExpertConfig)
+    locator: LocatorConfig = field(default_factory=LocatorConfig)
+
+    def __post_init__(self) -> None:
+        _positive(self, "frames", "loc_id")
+        if self.frames < self.compressor.group_frames:
+            raise ValueError(f"frames must be at least {self.compressor.group_frames}, got {self.frames}")
+        if not self.trained_seconds > 0:
+            raise ValueError(f"trained_seconds must be above 0, got {self.trained_seconds}")
+        vocabulary = self.llm.get("vocab_size")
+        if not isinstance(vocabulary, int) or self.loc_id >= vocabulary:
+            raise ValueError(f"loc_id {self.loc_id} lies outside the vocabulary of {vocabulary}")
+        if self.compressor.centres > self.vision.patches:
+            raise ValueError(f"{self.compressor.centres} centres from {self.vision.patches} patches")
+        if self.compressor.variant == "mean_pool" and self.vision.grid % 2:
+            raise ValueError(f"mean_pool halves the grid of patches, which has {self.vision.grid} on a side")
+
+    @property
+    def compressed(self) -> int:
+        """Visual tokens after the frames' own (256); N = T + this."""
+        return self.compressor.tokens(self.vision.patches)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The values as JSON holds them."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: object) -> "VideoExpertConfig":
+        """The configuration that `to_dict` gave. Raises CheckpointError, naming what is missing, unknown or wrong."""
+        given = values if isinstance(values, dict) else {}
+        parts: dict[str, Any] = {name: _read(kind, given[name], name) for name, kind in _PARTS.items() if name in given}
+        return _read(cls, {**given, **parts} if given else values, "model")
+
+
+_PARTS: dict[str, type] = {
+    "vision": VisionConfig,
+    "compressor": CompressorConfig,
+    "experts": ExpertConfig,
+    "locator": LocatorConfig,
+}
+
+_T = TypeVar("_T")
+
+
+def _read(kind: type[_T], values: object, where: str) -> _T:
+    if not isinstance(values, dict):
+        raise CheckpointError(f"configuration: {where} must be an object, not {values!r}")
+    names = [entry.name for entry in fields(kind)]  # type: ignore[arg-type]
+    unknown = [str(name) for name in values if name not in names]
+    if unknown:
+        raise CheckpointError(
+            f"configuration: {where} has unknown entries: {', '.join(unknown)}",
+            hint="the model may need a newer version of vex",
+        )
+    try:
+        return kind(**values)
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"configuration: {where}: {error}") from error

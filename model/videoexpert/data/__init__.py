@@ -1,0 +1,1 @@
+"""From annotations to what a model is trained on."""

@@ -1,0 +1,259 @@
+"""Ask a model about videos: look at a video once, then put any number of questions to it.
+
+Every task yields timelines whose moments lie inside the video, and which say the model, the prompt and the windows that
+they come from. Times come from the temporal head, never from numbers that the model writes.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+
+import torch
+
+from videoexpert.answering import choose_options, write_answers
+from videoexpert.checkpoint import load_model, load_tokenizer, load_vision
+from videoexpert.config import Attention, VideoExpertConfig
+from videoexpert.decode import rank_moments, salient_moments, select
+from videoexpert.describing import describe
+from videoexpert.device import choose_device, choose_dtype, memory_on
+from videoexpert.errors import RequestError
+from videoexpert.features import EncodedVideo, FrameFeatures, encode_frames
+from videoexpert.hub import find_model
+from videoexpert.nn.model import VideoExpert
+from videoexpert.nn.vision import VisionTower
+from videoexpert.options import (
+    DeviceName,
+    DtypeName,
+    GenerationOptions,
+    GroundingOptions,
+    HighlightOptions,
+    WindowOptions,
+)
+from videoexpert.progress import OnStep, Step, unheard
+from videoexpert.prompts import asking, captioning, grounding
+from videoexpert.timeline import Provenance, Span, Task, Timeline
+from videoexpert.video import DecoderName, FrameBatch, Sampling, VideoReader
+from videoexpert.viewing import Viewing
+from videoexpert.windows import WindowPlan, merge_moments, merge_saliency, plan_windows
+from videoexpert.wording import (
+    Asked,
+    WritingTokenizer,
+    choice_question,
+    located_question,
+    open_question,
+    plain,
+    visual_prefix,
+)
+
+HIGHLIGHTS = "the most interesting moments"
+"""What is asked for where highlights are wanted without a query: the model finds only what is named."""
+
+_WINDOWS = WindowOptions()
+_GROUNDING = GroundingOptions()
+_EVIDENCE = GroundingOptions(top_k=3)
+_HIGHLIGHTS = HighlightOptions()
+_GENERATION = GenerationOptions()
+
+
+class Predictor:
+    """A model that answers. name: what results say of where they come from.
+
+    batch: how many questions are put to the model at once; memory grows with it, results do not depend on it.
+    """
+
+    def __init__(
+        self, model: VideoExpert, tower: VisionTower, tokenizer: WritingTokenizer, *, name: str, batch: int = 8
+    ) -> None:
+        self.name = name
+        self._model, self._tower, self._tokenizer, self._batch = model.eval(), tower.eval(), tokenizer, batch
+
+    @property
+    def config(self) -> VideoExpertConfig:
+        """What the model is made of."""
+        return self._model.config
+
+    def encode(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        windows: WindowOptions = _WINDOWS,
+        decoder: DecoderName = "auto",
+        reader: VideoReader | None = None,
+        on_step: OnStep = unheard,
+    ) -> EncodedVideo:
+        """Look at a video. The frames of one window are held at a time; what is kept is half a megabyte a window.
+
+        reader: what reads the file, with its own limits and worker process; None starts one for this call.
+        Raises VideoError and the reader's other errors, RequestError where the overlap is not less than the window.
+        """
+        with nullcontext(reader) if reader else VideoReader() as reader, memory_on(self._model.device):
+            info = reader.probe(path)
+            plan = self._plan(info.duration, windows)
+            warnings = dict.fromkeys(info.warnings)
+            features: list[FrameFeatures] = []
+            for number, window in enumerate(plan.windows, start=1):
+                whole = len(plan.windows) == 1
+                sampling = Sampling(self.config.frames, span=None if whole else window)
+                step = Step("decode", number, len(plan.windows), 0, sampling.count)
+                on_step(step)
+                size = self.config.vision.image_size
+                frames = reader.read_frames(path, sampling, short_side=size, interpolation="bicubic", decoder=decoder)
+                on_step(replace(step, done=step.total))
+                warnings |= dict.fromkeys(frames.warnings)
+                features.append(self._look(frames, window, replace(step, stage="encode"), on_step))
+        return EncodedVideo(info.source(), self.name, plan, tuple(features), tuple(warnings))
+
+    def ground(
+        self,
+        video: EncodedVideo,
+        queries: Sequence[str],
+        *,
+        options: GroundingOptions = _GROUNDING,
+        on_step: OnStep = unheard,
+    ) -> list[Timeline]:
+        """When does each query happen? A timeline for each, its moments scored in [0, 1], best first.
+
+        Nothing is generated: the temporal head answers "From [LOC]", the answer that the model was trained to give.
+        Raises RequestError where a query is empty, too long or holds a mark of the model's own.
+        """
+        asked = [located_question(grounding(plain(query)), self._tokenizer) for query in queries]
+        with self._viewing(video, on_step) as viewing:
+            located = viewing.locate([question.ids for question in asked])
+        timelines = []
+        for query, question, said in zip(queries, asked, located, strict=True):
+            ranked = merge_moments(video.plan, [rank_moments(window) for window in said], iou=options.iou)
+            best = select(ranked, top_k=options.top_k, min_score=options.min_score)
+            timelines.append(replace(self._timeline(video, "ground", question, query=query), moments=best))
+        return timelines
+
+    def highlights(
+        self,
+        video: EncodedVideo,
+        queries: Sequence[str | None] = (None,),
+        *,
+        options: HighlightOptions = _HIGHLIGHTS,
+        on_step: OnStep = unheard,
+    ) -> list[Timeline]:
+        """Which parts matter, for each query, or, for None, in general? A timeline for each.
+
+        Its saliency has a score in [0, 1] for every 2-second step of the video: the class scores that answer `ground`'s
+        question. Its moments are the runs of steps near the peak, best first (`decode.salient_moments`).
+        Raises RequestError as `ground` does.
+        """
+        turns = [grounding(HIGHLIGHTS if query is None else plain(query)) for query in queries]
+        asked = [located_question(turn, self._tokenizer) for turn in turns]
+        with self._viewing(video, on_step) as viewing:
+            located = viewing.locate([question.ids for question in asked])
+        timelines = []
+        for query, question, said in zip(queries, asked, located, strict=True):
+            saliency = merge_saliency(video.plan, said)
+            runs = salient_moments(saliency, video.source.duration, ratio=options.ratio)
+            best = select(runs, top_k=options.top_k, min_score=options.min_score)
+            timeline = self._timeline(video, "highlights", question, query=query)
+            timelines.append(replace(timeline, moments=best, saliency=saliency))
+        return timelines
+
+    def caption(
+        self, video: EncodedVideo, *, options: GenerationOptions = _GENERATION, on_step: OnStep = unheard
+    ) -> Timeline:
+        """What happens, and when? A moment for each sentence, scored in [0, 1], in time order.
+
+        No words are lost: what the model wrote without a time stands over the whole window, without a score, and a
+        warning says so.
+        """
+        asked = open_question(captioning(), self._tokenizer)
+        with self._viewing(video, on_step) as viewing:
+            moments, warnings = describe(viewing, video.plan, asked.ids, options)
+        timeline = self._timeline(video, "caption", asked, seed=options.drawn_with)
+        return replace(timeline, moments=moments, warnings=timeline.warnings + warnings)
+
+    def ask(
+        self,
+        video: EncodedVideo,
+        questions: Sequence[str],
+        *,
+        choices: Sequence[str] = (),
+        evidence: GroundingOptions = _EVIDENCE,
+        options: GenerationOptions = _GENERATION,
+        on_step: OnStep = unheard,
+    ) -> list[Timeline]:
+        """An answer to each question, and the moments it rests on, best first.
+
+        choices: 2 to 26 texts to choose from, or none. With choices the answer is the likeliest letter where the model
+        names its option, so there always is one. Without, the model writes, in the window with the best evidence.
+        evidence: which moments are kept; options: how text is written. Raises RequestError as `ground` does, and for a
+        wrong number of choices.
+        """
+        if len(choices) == 1 or len(choices) > 26:
+            raise RequestError(f"a question has from 2 to 26 options, not {len(choices)}")
+        words = [plain(question) for question in questions]
+        texts = [plain(choice) for choice in choices]
+        with self._viewing(video, on_step) as viewing:
+            if texts:
+                asked = [choice_question(question, texts, self._tokenizer) for question in words]
+                answered = choose_options(viewing, asked, texts)
+            else:
+                asked = [open_question(asking(question), self._tokenizer) for question in words]
+                located = [located_question(asking(question), self._tokenizer) for question in words]
+                answered = write_answers(viewing, located, asked, options)
+        timelines = []
+        for query, question, said in zip(questions, asked, answered, strict=True):
+            ranked = merge_moments(video.plan, said.evidence, iou=evidence.iou)
+            best = select(ranked, top_k=evidence.top_k, min_score=evidence.min_score)
+            seed = None if texts else options.drawn_with
+            timeline = self._timeline(video, "ask", question, query=query, seed=seed)
+            warnings = timeline.warnings + said.warnings
+            timelines.append(replace(timeline, moments=best, answer=said.answer, warnings=warnings))
+        return timelines
+
+    def _plan(self, duration: float, windows: WindowOptions) -> WindowPlan:
+        length = None if windows.whole else windows.length or self.config.trained_seconds
+        if length is None:
+            return plan_windows(duration, length=None)
+        overlap = length / 4 if windows.overlap is None else windows.overlap
+        if overlap >= length:
+            raise RequestError(
+                f"an overlap of {overlap:g} s is not less than the window, {length:g} s",
+                hint="take a smaller overlap or a longer window",
+            )
+        return plan_windows(duration, length=length, overlap=overlap)
+
+    def _look(self, frames: FrameBatch, window: Span, step: Step, on_step: OnStep) -> FrameFeatures:
+        on_step(step)
+        pixels, times = torch.from_numpy(frames.pixels), tuple(map(float, frames.times))
+        features = encode_frames(self._tower, self.config.compressor, pixels, times, looked_at=window)
+        on_step(replace(step, done=step.total))
+        return features
+
+    @contextmanager
+    def _viewing(self, video: EncodedVideo, on_step: OnStep) -> Iterator[Viewing]:
+        if video.encoder != self.name:
+            raise ValueError(f"the video was encoded by {video.encoder}, not by {self.name}")
+        prefix = visual_prefix(self._tokenizer)
+        with memory_on(self._model.device):
+            yield Viewing(self._model, self._tokenizer, video, prefix=prefix, batch=self._batch, on_step=on_step)
+
+    def _timeline(
+        self, video: EncodedVideo, task: Task, asked: Asked, *, query: str | None = None, seed: int | None = None
+    ) -> Timeline:
+        origin = Provenance(self.name, asked.shown, video.plan.windows, seed)
+        return Timeline(video.source, task, query=query, provenance=origin, warnings=video.warnings)
+
+
+def load_predictor(
+    model: str, *, device: DeviceName = "auto", dtype: DtypeName = "auto", attn: Attention = "sdpa", batch: int = 8
+) -> Predictor:
+    """The predictor of a model, given by its name or the path of its folder.
+
+    Raises CheckpointError where it is not there or not whole, DeviceError where the device is not there or cannot do
+    what is asked, ExtraMissingError where flash attention is not installed.
+    """
+    folder = find_model(model)
+    place = choose_device(device)
+    numbers = choose_dtype(dtype, place, attn=attn)
+    with memory_on(place):
+        llm = load_model(folder, attn=attn, device=place, dtype=numbers)
+        tower = load_vision(folder, attn=attn, device=place, dtype=numbers)
+    tokenizer = load_tokenizer(folder, loc_id=llm.config.loc_id)
+    return Predictor(llm, tower, tokenizer, name=folder.resolve().name, batch=batch)

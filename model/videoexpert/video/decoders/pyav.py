@@ -1,0 +1,149 @@
+"""Decode with PyAV, in the file's own order, jumping forward to a keyframe where that saves decoding.
+
+A frame is taken for the wanted one only if its timestamp says so, and a jump only counts if it arrived where it
+should: otherwise the file is read from its start. Frames that were decoded from damaged data are passed over.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import av
+from av.container import InputContainer
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+
+from videoexpert.video import diagnosis
+from videoexpert.video.decoders import DecodedFrame, Wanted, matched
+from videoexpert.video.opening import VideoPacket, opened, packets
+from videoexpert.video.scan import ScannedVideo
+
+THREADS = 2
+"""Each thread holds a few whole frames: more would break the memory bound on high resolutions."""
+
+
+def decode(
+    video: ScannedVideo, wanted: Wanted, *, on_progress: Callable[[], None], warn: Callable[[str], None]
+) -> Iterator[DecodedFrame]:
+    """The wanted frames (see `Decoder`)."""
+    scaler = VideoReformatter()
+    found = False
+    frames = _frames(video, wanted.indices, on_progress)
+    for position, index, frame in matched(frames, wanted.indices, video.table.times):
+        found = True
+        yield DecodedFrame(position, index, _rgb(frame, wanted, scaler))
+    if not found:
+        raise diagnosis.undecodable(f"codec {video.info.codec}")
+
+
+def _rgb(frame: VideoFrame, wanted: Wanted, scaler: VideoReformatter) -> bytes | memoryview:
+    """The frame as RGB rows without padding."""
+    width, height = wanted.size.width, wanted.size.height
+    resized = scaler.reformat(
+        frame, width=width, height=height, format="rgb24", interpolation=wanted.interpolation.upper(), threads=1
+    )
+    plane = resized.planes[0]
+    rows = memoryview(plane)
+    if plane.line_size == width * 3:
+        return rows[: width * height * 3]
+    return b"".join(rows[row * plane.line_size :][: width * 3] for row in range(height))
+
+
+def _frames(
+    video: ScannedVideo, wanted: Sequence[int], on_progress: Callable[[], None]
+) -> Iterator[tuple[int, VideoFrame]]:
+    """Intact frames by rising index: all that are decoded on the way from one of the wanted ones to the next."""
+    last = -1
+    try:
+        for last, frame in _one_pass(video, wanted, on_progress, jump=video.table.seekable):
+            yield last, frame
+    except _LostError:
+        for index, frame in _one_pass(video, wanted, on_progress, jump=False):
+            if index > last:
+                yield index, frame
+
+
+class _LostError(Exception):
+    """A jump did not arrive where the file's own packets say that it should."""
+
+
+def _one_pass(
+    video: ScannedVideo, wanted: Sequence[int], on_progress: Callable[[], None], *, jump: bool
+) -> Iterator[tuple[int, VideoFrame]]:
+    table = video.table
+    with opened(video.path) as (container, stream):
+        decoder = _IntactFrames(_codec(stream), counted=table.counted)
+        source = packets(container, stream)
+        newest = table.keyframes[0] if table.keyframes else None
+        position = 0
+        while position < len(wanted):
+            keyframe = table.keyframe_before(table.keys[wanted[position]]) if jump else None
+            if keyframe is not None and newest is not None and keyframe > newest:
+                packet: VideoPacket | None = _jump(container, stream, keyframe)
+                source = packets(container, stream)
+                decoder.restart()
+            else:
+                packet = next(source, None)
+            on_progress()
+            if packet is not None and packet.is_keyframe and packet.pts is not None:
+                newest = packet.pts if newest is None else max(newest, packet.pts)
+            for key, frame in decoder.decode(packet):
+                index = table.index_of(key)
+                if index is None:
+                    continue
+                yield index, frame
+                while position < len(wanted) and wanted[position] <= index:
+                    position += 1
+            if packet is None:
+                return
+
+
+def _jump(container: InputContainer, stream: VideoStream, keyframe: int) -> VideoPacket:
+    """Go to a keyframe and return its packet."""
+    try:
+        container.seek(keyframe, stream=stream)
+    except av.error.FFmpegError as error:
+        raise _LostError from error
+    packet = next(packets(container, stream), None)
+    if packet is None or packet.pts != keyframe:
+        raise _LostError
+    return packet
+
+
+def _codec(stream: VideoStream) -> VideoCodecContext:
+    codec = stream.codec_context
+    if codec is None:
+        raise diagnosis.undecodable("its codec is not supported")
+    codec.thread_type = "AUTO"
+    codec.thread_count = THREADS
+    return codec
+
+
+class _IntactFrames:
+    """Decodes packets to (key, frame), leaving out what rests on damaged data: an error spoils all up to the next
+    keyframe, even where the codec covers it up."""
+
+    def __init__(self, codec: VideoCodecContext, *, counted: bool) -> None:
+        self._codec = codec
+        self._counted = counted
+        self._place = 0
+        self._spoilt = False
+
+    def restart(self) -> None:
+        """Forget the damage: decoding goes on at a keyframe."""
+        self._spoilt = False
+
+    def decode(self, packet: "VideoPacket | None") -> Iterator[tuple[int, VideoFrame]]:
+        """The intact frames that this packet completes; None: those that the codec still holds."""
+        try:
+            frames = self._codec.decode(packet)
+        except av.error.FFmpegError:
+            self._spoilt = True
+            self._place += 1
+            return
+        for frame in frames:
+            self._spoilt = frame.is_corrupt or (self._spoilt and not frame.key_frame)
+            key = self._place if self._counted else frame.pts
+            self._place += 1
+            if key is not None and not self._spoilt:
+                yield key, frame

@@ -1,0 +1,144 @@
+"""A language model before a video: each window is read once, and every question about it goes on from there.
+
+Keys and values of one window are held at a time, however long the video is.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from videoexpert.decode import Located
+from videoexpert.errors import DeviceError, RequestError
+from videoexpert.features import EncodedVideo
+from videoexpert.nn import generation
+from videoexpert.nn.generation import Generated, Reading, VisualPrefix
+from videoexpert.nn.locator import LocatorOutput
+from videoexpert.nn.model import VideoExpert
+from videoexpert.options import GenerationOptions
+from videoexpert.progress import OnStep, Stage, Step
+from videoexpert.wording import Ids, WritingTokenizer, written_text
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a model wrote. text: with a `wording.MARK` for each `[LOC]`. located: what the temporal head says of each of
+    them, in their order. warnings: for the reader of the result."""
+
+    text: str
+    located: tuple[Located, ...]
+    warnings: tuple[str, ...]
+
+
+class Viewing:
+    """One video before one model. prefix: the ids of a prompt up to and with the video. batch: texts run at once."""
+
+    def __init__(
+        self,
+        model: VideoExpert,
+        tokenizer: WritingTokenizer,
+        video: EncodedVideo,
+        *,
+        prefix: Ids,
+        batch: int,
+        on_step: OnStep,
+    ) -> None:
+        self._model, self._tokenizer, self._video = model, tokenizer, video
+        self._batch, self._on_step = batch, on_step
+        self._prefix_ids = torch.tensor(prefix, device=model.device)
+        self._stop_ids = () if tokenizer.eos_token_id is None else (tokenizer.eos_token_id,)
+        self._held: tuple[int, VisualPrefix] | None = None
+
+    @property
+    def windows(self) -> int:
+        """How many windows the video is covered by, W."""
+        return len(self._video.features)
+
+    def locate(self, texts: Sequence[Ids]) -> list[list[Located]]:
+        """What the temporal head says of texts with one `[LOC]` each: for each text, one for each window."""
+        located: list[list[Located]] = [[] for _ in texts]
+        for window in range(self.windows):
+            for said, reading in zip(located, self.read(window, texts), strict=True):
+                said += self.located(window, reading.located)
+        return located
+
+    def read(self, window: int, texts: Sequence[Ids]) -> list[Reading]:
+        """Run texts behind a window (from 0), each as if it were alone."""
+        if not texts:
+            return []
+        prefix = self._prefix(window, len(texts))
+        self._room(prefix, texts, least=0)
+        readings: list[Reading] = []
+        for part in self._parts(texts):
+            readings += generation.read(self._model, prefix, part)
+            self._report("prefill", window, len(readings), len(texts))
+        return readings
+
+    def write(self, window: int, texts: Sequence[Ids], options: GenerationOptions) -> list[Written]:
+        """Write on behind texts that follow a window, each as if it were alone.
+
+        Where the model has positions for fewer tokens than asked for, it writes those.
+        """
+        prefix = self._prefix(window, len(texts))
+        most = min(options.max_new_tokens, self._room(prefix, texts, least=1))
+        how = generation.GenerationOptions(self._stop_ids, most, options.temperature, options.top_p, options.seed)
+        written: list[Written] = []
+        for part in self._parts(texts):
+            self._report("generate", window, 0, most)
+            drafts = generation.generate(
+                self._model, prefix, part, how, on_step=lambda done: self._report("generate", window, done, most)
+            )
+            written += [self._written(window, draft) for draft in drafts]
+        return written
+
+    def located(self, window: int, said: LocatorOutput | None) -> list[Located]:
+        """What the temporal head says of each `[LOC]` of a text behind a window, in their order."""
+        if said is None:
+            return []
+        scores, windows = (values.double().cpu().numpy() for values in (said.scores, said.windows))
+        if not (np.isfinite(scores).all() and np.isfinite(windows).all()):
+            name, dtype = self._video.encoder, self._model.projector.weight.dtype
+            raise DeviceError(f"{name}: its scores are not numbers in {dtype}", hint="run it with dtype float32")
+        looked_at = self._video.plan.windows[window]
+        return [Located(looked_at, *pair) for pair in zip(scores, windows, strict=True)]
+
+    def next_log_probabilities(self, reading: Reading, tokens: Ids) -> list[float]:
+        """How likely each of the tokens is to come next: natural logarithms."""
+        with torch.inference_mode():
+            chances = self._model.logits(reading.last).float().log_softmax(dim=-1)
+        return [float(chances[token]) for token in tokens]
+
+    def _written(self, window: int, draft: Generated) -> Written:
+        text = written_text(draft.ids, draft.loc_indices, self._tokenizer)
+        warnings = () if draft.stopped else (f"the text was cut off after {len(draft.ids)} tokens",)
+        return Written(text, tuple(self.located(window, draft.located)), warnings)
+
+    def _prefix(self, window: int, texts: int) -> VisualPrefix:
+        """The window as the language model read it; the one that was held before is let go first."""
+        if self._held is None or self._held[0] != window:
+            self._held = None
+            self._report("prefill", window, 0, texts)
+            tokens = self._video.features[window].tokens.to(self._model.device)
+            self._held = window, generation.prefill(self._model, self._prefix_ids, tokens)
+        return self._held[1]
+
+    def _parts(self, texts: Sequence[Ids]) -> Iterator[list[Tensor]]:
+        for start in range(0, len(texts), self._batch):
+            yield [torch.tensor(ids, device=self._model.device) for ids in texts[start : start + self._batch]]
+
+    def _room(self, prefix: VisualPrefix, texts: Sequence[Ids], *, least: int) -> int:
+        """The positions left behind the longest text. Raises RequestError where there are fewer than `least`."""
+        positions = int(self._model.llm.config.max_position_embeddings)
+        most = positions - len(prefix.hidden)
+        longest = max(len(text) for text in texts)
+        if most - longest < least:
+            raise RequestError(
+                f"a question is {longest} tokens long, but {self._video.encoder} takes {most - least} after a video",
+                hint="shorten it",
+            )
+        return most - longest
+
+    def _report(self, stage: Stage, window: int, done: int, total: int) -> None:
+        self._on_step(Step(stage, window + 1, self.windows, done, total))
