@@ -1,6 +1,6 @@
 """How long vex takes to start, beside a bare Python, and which imports the time goes to.
 
-    python -m benchmarks.startup [VIDEO]
+    python benchmarks/startup.py VIDEO
 
 Prints the best and the median wall time of `vex --help` and `vex probe`, and the slowest imports of each.
 """
@@ -8,12 +8,9 @@ Prints the best and the median wall time of `vex --help` and `vex probe`, and th
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-
-from tests.sample_video import make_sample
 
 ROUNDS = 9
 SHOWN = 8
@@ -57,10 +54,4 @@ def main(video: Path) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        main(Path(sys.argv[1]))
-    else:
-        with tempfile.TemporaryDirectory() as folder:
-            sample = Path(folder) / "sample.mp4"
-            make_sample(sample)
-            main(sample)
+    main(Path(sys.argv[1]))

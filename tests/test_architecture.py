@@ -19,11 +19,11 @@ EVERYTHING = sorted([*SOURCES, *ROOT.glob("tests/**/*.py"), *ROOT.glob("benchmar
 LAYERS = (
     {"errors"},
     {"timeline", "atomic", "ffmpeg", "config", "jsonfile", "progress", "options"},
-    {"results", "video", "environment", "device", "captions", "decode", "nn", "data"},
-    {"windows", "prompts", "checkpoint"},
-    {"features"},
+    {"results", "video", "environment", "hub", "device", "captions", "decode", "nn", "data"},
+    {"windows", "prompts", "checkpoint", "choice"},
+    {"features", "wording"},
     {"viewing"},
-    {"choice"},
+    {"answering", "describing"},
     {"predictor", "train"},
 )
 CHEAP = {"errors", "timeline"}

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch.nn.utils.rnn import pad_sequence
@@ -27,11 +28,27 @@ from videoexpert.nn.locator import time_grid
 from videoexpert.nn.losses import MomentTargets
 from videoexpert.nn.model import VideoExpert, build_model
 from videoexpert.nn.vision import VisionTower, build_tower
+from videoexpert.options import GenerationOptions
 from videoexpert.predictor import Predictor
 from videoexpert.prompts import BASED_ON, DESCRIPTION, EVIDENCE, GROUNDING, SYSTEM, TIMESTAMPS, Turn, build_prompt
 from videoexpert.timeline import Span
 
 NAME = "tiny"
+
+SHORT = GenerationOptions(max_new_tokens=24)
+
+NEAR = 0.25
+"""Seconds by which what was taught may be missed: less than half of what a frame stands for."""
+
+torch.set_num_threads(1)  # handing layers of this size to other threads costs more than they do
+
+
+def about(start: float, end: float) -> tuple[object, object]:
+    return pytest.approx(start, abs=NEAR), pytest.approx(end, abs=NEAR)
+
+
+def ends(span: Span) -> tuple[float, float]:
+    return span.start, span.end
 
 
 def tiny_tokenizer() -> PreTrainedTokenizerFast:
@@ -53,7 +70,7 @@ def tiny_tokenizer() -> PreTrainedTokenizerFast:
         "USER: ASSISTANT: From Option A B C D E",
     ]
     raw.train_from_iterator([*texts, *map(chr, range(33, 127))], trainer)
-    tokenizer = PreTrainedTokenizerFast(
+    tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=raw, bos_token="<s>", eos_token="</s>", unk_token="<unk>", clean_up_tokenization_spaces=False
     )
     tokenizer.add_tokens([AddedToken(LOC, lstrip=True, rstrip=True, normalized=False, special=False)])

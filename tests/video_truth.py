@@ -1,10 +1,15 @@
-"""What the corpus videos really hold: their names, and when each of their frames is shown."""
+"""What the corpus videos really hold: their names, and when each of their frames is shown. And how to make others."""
 
+import subprocess
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
+
+from videoexpert.ffmpeg import encoders, file_url, find_ffmpeg
 
 SHAPES = (
     *("h264_720p_gop2s.mp4", "h264_360p_60s.mp4", "h264_720p_gop10s.mp4", "long_10min.mp4", "hevc.mp4", "vp9.webm"),
@@ -53,3 +58,12 @@ def true_times(entry: dict[str, Any]) -> NDArray[np.float64]:
 def readable(name: str) -> str:
     """A file name as part of a test's name."""
     return ascii(name)[1:-1]
+
+
+def encode(path: Path, encoder: str, *output: str, seconds: int = 2) -> None:
+    """Encode some moving picture, 25 frames a second; skips where this ffmpeg lacks the encoder."""
+    if encoder not in encoders(find_ffmpeg()):
+        pytest.skip(f"NOT TESTED: this ffmpeg has no {encoder}")
+    source = ["-f", "lavfi", "-i", f"testsrc2=s=320x180:r=25:d={seconds}", "-c:v", encoder, *output]
+    command = [find_ffmpeg(), "-loglevel", "error", "-nostdin", *source, file_url(path)]
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)

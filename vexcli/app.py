@@ -9,11 +9,17 @@ from typing import Annotated, NoReturn
 import typer
 
 from vexcli import __version__
+from vexcli.asking import AskingCommand
 from vexcli.base import VexCommand, VexGroup
+from vexcli.commands.ask import ask
+from vexcli.commands.caption import caption
 from vexcli.commands.clip import clip
 from vexcli.commands.config import config
 from vexcli.commands.convert import convert
 from vexcli.commands.doctor import doctor
+from vexcli.commands.ground import ground
+from vexcli.commands.highlights import highlights
+from vexcli.commands.models import models
 from vexcli.commands.probe import probe
 from vexcli.commands.reel import reel
 from vexcli.console import Console, use_utf8
@@ -56,8 +62,12 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "convert": convert,
     "doctor": doctor,
 }
+ASKING: dict[str, Callable[..., None]] = {"ground": ground, "highlights": highlights, "caption": caption, "ask": ask}
+for name, command in ASKING.items():
+    app.command(name, cls=AskingCommand)(command)
 for name, command in COMMANDS.items():
     app.command(name, cls=VexCommand)(command)
+app.add_typer(models)
 app.add_typer(config)
 
 
@@ -78,7 +88,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line; return its exit code. Whatever goes wrong is told in one line on stderr."""
     console = Console()
     try:
-        defaults = default_map(load(), COMMANDS)
+        defaults = default_map(load(), (*ASKING, *COMMANDS))
         code = app(args=list(arguments), prog_name="vex", standalone_mode=False, obj=console, default_map=defaults)
         if code == EXIT_INTERRUPTED:
             console.failure("interrupted")

@@ -77,7 +77,9 @@ _REQUEST = f"{__name__}.request"
 
 
 def _request_options(
-    model: Annotated[str, typer.Option("--model", "-m", help="A model's name or folder (`vex models list`).")] = "nano",
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="A model's name or folder (`vex models list`).")
+    ] = "videoexpert-7b",
     device: Annotated[DeviceChoice, typer.Option("--device", help="Where the model runs.")] = "auto",
     dtype: Annotated[DtypeChoice, typer.Option("--dtype", help="The numbers it computes with.")] = "auto",
     attn: Annotated[AttentionChoice, typer.Option("--attn", help="How it computes attention.")] = "sdpa",
@@ -144,7 +146,7 @@ def split_words(inputs: Sequence[str], queries: Sequence[str] | None, file: str 
         return list(inputs), words
     if len(inputs) < 2:
         raise UsageError(
-            "a video and a question are needed", hint="the last word is the question: vex ground v.mp4 'a dog'"
+            "a video and a question are needed", hint="such as: vex ground talk.mp4 'a dog'"
         )
     return list(inputs[:-1]), [inputs[-1]]
 
@@ -226,6 +228,9 @@ class ResultFiles:
 
 
 def _load(console: Console, request: Request) -> "Predictor":
+    from videoexpert.hub import find_model
+
+    find_model(request.model)  # a misspelt name is told before seconds are spent on importing torch
     from videoexpert.predictor import load_predictor
 
     with console.progress(f"loading {request.model}", total=None):

@@ -70,6 +70,8 @@ KNOWN: dict[str, Known] = {
     known.name: known
     for known in (
         Known("color", "auto", _one_of("auto", "always", "never"), "when to use colour"),
+        Known("model", "videoexpert-7b", _text, "the model that is asked"),
+        Known("device", "auto", _one_of("auto", "cuda", "mps", "cpu"), "where the model runs"),
         Known("decoder", "auto", _one_of("auto", "pyav", "ffmpeg", "decord"), "what reads videos"),
         Known("timeout", None, _seconds, "most seconds to spend on reading one video"),
         Known("overwrite", False, _switch, "replace files that exist"),

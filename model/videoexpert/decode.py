@@ -47,6 +47,28 @@ class Located:
         return self.looked_at.start + self.looked_at.duration * np.arange(1, count + 1) / count
 
 
+class Spans:
+    """Spans that another one is compared with at once. room: how many there will be at most."""
+
+    def __init__(self, room: int) -> None:
+        self._starts, self._ends, self._count = np.empty(room), np.empty(room), 0
+
+    def add(self, span: Span) -> None:
+        self._starts[self._count], self._ends[self._count] = span.start, span.end
+        self._count += 1
+
+    def shared(self, span: Span) -> FloatArray:
+        """Seconds that `span` shares with each."""
+        starts, ends = self._starts[: self._count], self._ends[: self._count]
+        seconds: FloatArray = np.maximum(np.minimum(ends, span.end) - np.maximum(starts, span.start), 0.0)
+        return seconds
+
+    def iou(self, span: Span) -> FloatArray:
+        """`Span.iou` of `span` with each."""
+        shared = self.shared(span)
+        return shared / (span.duration + (self._ends - self._starts)[: self._count] - shared)
+
+
 def rank_moments(located: Located) -> tuple[Moment, ...]:
     """The window of each grid point as a moment inside `looked_at`, best class score first; empty ones are left out.
 
@@ -65,9 +87,11 @@ def rank_moments(located: Located) -> tuple[Moment, ...]:
 def suppress(moments: Sequence[Moment], *, iou: float) -> tuple[Moment, ...]:
     """Leave out each moment whose overlap with an earlier, kept one is an IoU of `iou` or more. The order stays."""
     kept: list[Moment] = []
+    spans = Spans(len(moments))
     for moment in moments:
-        if all(moment.span.iou(other.span) < iou for other in kept):
+        if not (spans.iou(moment.span) >= iou).any():
             kept.append(moment)
+            spans.add(moment.span)
     return tuple(kept)
 
 

@@ -1,12 +1,13 @@
 """Dense captions: what the model writes of each window, each sentence with the time that the temporal head gives it."""
 
 from videoexpert.captions import split_at_marks
+from videoexpert.choice import Ids
 from videoexpert.decode import rank_moments
 from videoexpert.options import GenerationOptions
 from videoexpert.timeline import Moment, Span
 from videoexpert.viewing import Viewing, Written
 from videoexpert.windows import WindowPlan, merge_sentences
-from videoexpert.wording import MARK, Ids
+from videoexpert.wording import MARK
 
 
 def describe(

@@ -1,5 +1,4 @@
-"""What a request may ask for beside its words: how moments are chosen, how text is generated, how long videos are
-covered.
+"""What a request may ask for beside its words: how moments are chosen, text is generated, long videos are covered.
 
 These are a caller's choices; what the model is made of stands in `config`. Each value checks itself and raises
 ValueError.
@@ -22,8 +21,7 @@ def _require(condition: bool, message: str) -> None:
 class GroundingOptions:
     """Which moments are kept. top_k: how many at most, None for all. min_score: the least class score, 0 .. 1.
 
-    iou: two moments that overlap by this IoU or more are one (non-maximum suppression), 0 < iou <= 1; 1 keeps all but
-    copies.
+    iou: moments that overlap by this IoU or more are one (non-maximum suppression), 0 < iou <= 1; 1 drops only copies.
     """
 
     top_k: int | None = 5
@@ -55,12 +53,10 @@ class HighlightOptions:
 
 @dataclass(frozen=True, slots=True)
 class GenerationOptions:
-    """How text is written. max_new_tokens: where it is cut off. temperature: 0 takes the likeliest token each time
-    (greedy).
+    """How text is written: at most `max_new_tokens`, each the likeliest one where the temperature is 0 (greedy).
 
-    With a temperature above 0 tokens are drawn: from the likeliest ones that hold `top_p` of the probability (0 <
-    top_p <= 1), by a generator that starts from `seed`, so that the same seed gives the same text on the same
-    machine.
+    With a temperature above 0 tokens are drawn: from the likeliest ones that hold `top_p` of the probability, 0 < top_p
+    <= 1, by a generator that starts from `seed`, so that the same seed gives the same text on the same machine.
     """
 
     max_new_tokens: int = 512

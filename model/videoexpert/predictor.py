@@ -31,7 +31,7 @@ from videoexpert.options import (
     WindowOptions,
 )
 from videoexpert.progress import OnStep, Step, unheard
-from videoexpert.prompts import asking, captioning, grounding
+from videoexpert.prompts import Turn, asking, captioning, grounding
 from videoexpert.timeline import Provenance, Span, Task, Timeline
 from videoexpert.video import DecoderName, FrameBatch, Sampling, VideoReader
 from videoexpert.viewing import Viewing
@@ -102,6 +102,7 @@ class Predictor:
                 on_step(replace(step, done=step.total))
                 warnings |= dict.fromkeys(frames.warnings)
                 features.append(self._look(frames, window, replace(step, stage="encode"), on_step))
+                del frames  # before the next ones are read
         return EncodedVideo(info.source(), self.name, plan, tuple(features), tuple(warnings))
 
     def ground(
@@ -117,7 +118,7 @@ class Predictor:
         Nothing is generated: the temporal head answers "From [LOC]", the answer that the model was trained to give.
         Raises RequestError where a query is empty, too long or holds a mark of the model's own.
         """
-        asked = [located_question(grounding(plain(query)), self._tokenizer) for query in queries]
+        asked = [self._located(grounding(plain(query))) for query in queries]
         with self._viewing(video, on_step) as viewing:
             located = viewing.locate([question.ids for question in asked])
         timelines = []
@@ -141,8 +142,7 @@ class Predictor:
         question. Its moments are the runs of steps near the peak, best first (`decode.salient_moments`).
         Raises RequestError as `ground` does.
         """
-        turns = [grounding(HIGHLIGHTS if query is None else plain(query)) for query in queries]
-        asked = [located_question(turn, self._tokenizer) for turn in turns]
+        asked = [self._located(grounding(HIGHLIGHTS if query is None else plain(query))) for query in queries]
         with self._viewing(video, on_step) as viewing:
             located = viewing.locate([question.ids for question in asked])
         timelines = []
@@ -195,7 +195,7 @@ class Predictor:
                 answered = choose_options(viewing, asked, texts)
             else:
                 asked = [open_question(asking(question), self._tokenizer) for question in words]
-                located = [located_question(asking(question), self._tokenizer) for question in words]
+                located = [self._located(asking(question)) for question in words]
                 answered = write_answers(viewing, located, asked, options)
         timelines = []
         for query, question, said in zip(questions, asked, answered, strict=True):
@@ -233,6 +233,9 @@ class Predictor:
         prefix = visual_prefix(self._tokenizer)
         with memory_on(self._model.device):
             yield Viewing(self._model, self._tokenizer, video, prefix=prefix, batch=self._batch, on_step=on_step)
+
+    def _located(self, turn: Turn) -> Asked:
+        return located_question(turn, self._tokenizer, loc_id=self.config.loc_id)
 
     def _timeline(
         self, video: EncodedVideo, task: Task, asked: Asked, *, query: str | None = None, seed: int | None = None

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from videoexpert.choice import Ids
 from videoexpert.decode import Located
 from videoexpert.errors import DeviceError, RequestError
 from videoexpert.features import EncodedVideo
@@ -19,7 +20,7 @@ from videoexpert.nn.locator import LocatorOutput
 from videoexpert.nn.model import VideoExpert
 from videoexpert.options import GenerationOptions
 from videoexpert.progress import OnStep, Stage, Step
-from videoexpert.wording import Ids, WritingTokenizer, written_text
+from videoexpert.wording import WritingTokenizer, written_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,4 @@
-"""Overlapping windows over a long video, and how what was found in each becomes one result. Pure; all times are
-seconds.
+"""Overlapping windows over a long video, and how what was found in each becomes one result. Pure; times in seconds.
 
 Scores of different windows are on one scale as they are: a class score is the probability, judged frame by frame, that
 what was asked for is shown there. So they are never normalised per window, which would make the best moment of a window
@@ -16,7 +15,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from videoexpert.decode import SHORTEST, FloatArray, Located, step_edges, step_means, suppress
+from videoexpert.decode import SHORTEST, FloatArray, Located, Spans, step_edges, step_means, suppress
 from videoexpert.timeline import Moment, Saliency, Span
 
 EDGE = 0.02
@@ -98,10 +97,14 @@ def merge_moments(plan: WindowPlan, found: Sequence[Sequence[Moment]], *, iou: f
     chains = _chains(plan, [suppress(moments, iou=iou) for moments in found], iou=iou)
     joined = sorted(((_joined(plan, chain), chain) for chain in chains), key=lambda pair: _rank(pair[0]))
     kept: list[Moment] = []
+    better = Spans(len(joined))
     for moment, chain in joined:
-        cut = _starts_cut(plan, chain[0]) or _ends_cut(plan, chain[-1])
-        if not any(_repeats(moment.span, other.span, iou=iou, piece=cut) for other in kept):
+        repeated = (better.iou(moment.span) >= iou).any()
+        if _starts_cut(plan, chain[0]) or _ends_cut(plan, chain[-1]):
+            repeated |= (better.shared(moment.span) >= iou * moment.span.duration).any()
+        if not repeated:
             kept.append(moment)
+            better.add(moment.span)
     return tuple(kept)
 
 
@@ -109,25 +112,23 @@ def merge_sentences(plan: WindowPlan, found: Sequence[Sequence[Moment]]) -> tupl
     """The scored sentences of all windows in time order. found: those of each window.
 
     What one window says is all kept, for its sentences may overlap. A sentence that continues in the next window is
-    joined with it and keeps the words of the window to be trusted more. Where two windows describe the same stretch
-    (half of one sentence's time lies in the other's), the one that is seen further from its window's edges stays.
+    joined with it and keeps the words of the window to be trusted more. Where two windows describe the same stretch of
+    the time that both can see, the sentence that is seen further from its window's edges stays.
     """
     chains = _chains(plan, found, iou=AGREEMENT)
     by_trust = sorted(chains, key=lambda chain: -max(_trust(plan, part, _middle(part.moment.span)) for part in chain))
-    kept: list[tuple[Moment, frozenset[int]]] = []
+    kept: list[tuple[Moment, _Chain]] = []
     for chain in by_trust:
-        moment, windows = _joined(plan, chain), frozenset(part.window for part in chain)
-        rivals = [other for other, seen in kept if not seen & windows]
-        if not any(_covers(moment.span, rival.span) >= AGREEMENT for rival in rivals):
-            kept.append((moment, windows))
+        moment = _joined(plan, chain)
+        if not any(_repeats(plan, moment, chain, *other) for other in kept):
+            kept.append((moment, chain))
     return tuple(sorted((moment for moment, _ in kept), key=lambda moment: moment.span))
 
 
 def merge_saliency(plan: WindowPlan, located: Sequence[Located]) -> Saliency:
-    """One score for each 2-second step of the video: the windows' means over the step, weighted by trust and seconds
-    seen.
+    """One score for each 2-second step of the video, from what the head said in each window of the plan.
 
-    located: what the head said in each window of the plan.
+    It is the mean of the windows' scores over the step, weighted by trust and by the seconds that they saw of it.
     """
     edges = step_edges(plan.duration)
     total, weights = np.zeros(len(edges) - 1), np.zeros(len(edges) - 1)
@@ -174,17 +175,22 @@ def _agreement(plan: WindowPlan, early: _Part, late: _Part, *, iou: float) -> fl
     low, high = sorted((_score(early.moment), _score(late.moment)))
     if low < COMPARABLE * high:
         return 0.0
-    one, two = early.moment.span, late.moment.span
     ends, starts = _ends_cut(plan, early), _starts_cut(plan, late)
+    one, two = early.moment.span, late.moment.span
     first, last = plan.windows[late.window].start, plan.windows[early.window].end
     if last - first < SHORTEST:
         return low if ends and starts else 0.0
-    if not (ends or starts or one.iou(two) >= iou):
-        return 0.0
+    agreed = _iou_within(first, last, one, two)
+    same = agreed >= AGREEMENT and (ends or starts or one.iou(two) >= iou)
+    return low * agreed if same else 0.0
+
+
+def _iou_within(first: float, last: float, one: Span, two: Span) -> float:
+    """The IoU of what two spans cover of the time from `first` to `last`."""
     shared = min(one.end, two.end, last) - max(one.start, two.start, first)
-    either = max(min(one.end, last), min(two.end, last)) - min(max(one.start, first), max(two.start, first))
-    agreed = shared / either if shared > 0 else 0.0
-    return low * agreed if agreed >= AGREEMENT else 0.0
+    if shared <= 0:
+        return 0.0
+    return shared / (min(max(one.end, two.end), last) - max(min(one.start, two.start), first))
 
 
 def _joined(plan: WindowPlan, chain: _Chain) -> Moment:
@@ -232,13 +238,13 @@ def _ends_cut(plan: WindowPlan, part: _Part) -> bool:
     return part.window + 1 < len(plan.windows) and part.moment.span.end >= window.end - EDGE * window.duration
 
 
-def _repeats(span: Span, better: Span, *, iou: float, piece: bool) -> bool:
-    return span.iou(better) >= iou or (piece and span.intersection(better) >= iou * span.duration)
-
-
-def _covers(one: Span, two: Span) -> float:
-    """The part of the shorter span that lies in the other."""
-    return one.intersection(two) / min(one.duration, two.duration)
+def _repeats(plan: WindowPlan, moment: Moment, chain: _Chain, other: Moment, others: _Chain) -> bool:
+    """Whether two moments that no window saw both cover the same of what both sides could see."""
+    if {part.window for part in chain} & {part.window for part in others}:
+        return False
+    first = max(plan.windows[parts[0].window].start for parts in (chain, others))
+    last = min(plan.windows[parts[-1].window].end for parts in (chain, others))
+    return _iou_within(first, last, moment.span, other.span) >= AGREEMENT
 
 
 def _score(moment: Moment) -> float:

@@ -9,12 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from videoexpert.choice import common_beginning
+from videoexpert.choice import Ids, common_beginning
 from videoexpert.config import LOC
 from videoexpert.errors import CheckpointError, RequestError
 from videoexpert.prompts import VIDEO, Tokenizer, Turn, build_prompt, captioning, choosing
-
-Ids = tuple[int, ...]
 
 MARK = "\N{OBJECT REPLACEMENT CHARACTER}"
 """Stands for a `[LOC]` in a text: one character, which no written word can be taken for."""
@@ -49,11 +47,10 @@ def open_question(turn: Turn, tokenizer: Tokenizer) -> Asked:
     return Asked(_shown(turn.question), prompt.question)
 
 
-def located_question(turn: Turn, tokenizer: Tokenizer) -> Asked:
-    """A question that the temporal head answers: the ids end with `[LOC]`."""
+def located_question(turn: Turn, tokenizer: Tokenizer, *, loc_id: int) -> Asked:
+    """A question that the temporal head answers: the ids end with `[LOC]`, which is the token `loc_id`."""
     prompt = build_prompt([Turn(turn.question, f"From {LOC}.")], tokenizer)
-    (loc,) = tokenizer(LOC, add_special_tokens=False).input_ids
-    end = prompt.question.index(loc) + 1
+    end = prompt.question.index(loc_id) + 1
     return Asked(_shown(turn.question, f"From {LOC}"), prompt.question[:end])
 
 

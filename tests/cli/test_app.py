@@ -11,11 +11,11 @@ import pytest
 from conftest import VEX, Corpus, Vex, vex_environment
 
 from vexcli import __version__
-from vexcli.app import COMMANDS, run
+from vexcli.app import ASKING, COMMANDS, run
 from vexcli.console import printable
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "config show", "config path"])
+@pytest.mark.parametrize("command", [*ASKING, *COMMANDS, "config show", "config path", "models list", "models info", "models path", "models import"])
 def test_every_command_has_help_with_an_example(vex: Vex, command: str) -> None:
     ran = vex(*command.split(), "-h")
     assert ran.code == 0

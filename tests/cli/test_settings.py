@@ -6,7 +6,7 @@ import pytest
 from conftest import Vex
 
 from vexcli import settings
-from vexcli.app import COMMANDS, app
+from vexcli.app import ASKING, COMMANDS, app
 from vexcli.errors import UsageError
 
 
@@ -62,7 +62,7 @@ def test_every_setting_is_the_default_of_an_option() -> None:
     import typer
 
     program = typer.main.get_command(app)
-    commands = [program, *(program.commands[name] for name in COMMANDS)]  # type: ignore[attr-defined]
+    commands = [program, *(program.commands[name] for name in (*ASKING, *COMMANDS))]  # type: ignore[attr-defined]
     options = {parameter.name for command in commands for parameter in command.params}
     assert {name for name, known in settings.KNOWN.items() if not known.environment_only} <= options
 

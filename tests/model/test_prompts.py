@@ -44,7 +44,7 @@ def learnt(prompt: Prompt, tokenizer: PreTrainedTokenizerFast) -> list[str]:
         if label != IGNORED:
             ids.append(label)
         elif ids:
-            texts.append(tokenizer.decode(ids))
+            texts.append(str(tokenizer.decode(ids)))
             ids = []
     return texts
 
@@ -82,7 +82,7 @@ def test_the_video_is_named_once(question: str, tokenizer: PreTrainedTokenizerFa
 
 
 def test_a_tokenizer_that_joins_question_and_answer_is_noticed(tokenizer: PreTrainedTokenizerFast) -> None:
-    joining = PreTrainedTokenizerFast(
+    joining = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer.backend_tokenizer, bos_token="<s>", eos_token="</s>", unk_token="<unk>"
     )
     joining.add_tokens(["ASSISTANT: A"])
@@ -122,7 +122,10 @@ def test_choices_of_words_are_drawn_or_the_first() -> None:
 
 def test_answers_that_are_learnt() -> None:
     assert grounding("x", answered=True).answer == "From [LOC]."
-    assert captioning(["A dog", "Serve!", "It ends."]).answer == "From [LOC], A dog. From [LOC], Serve!. From [LOC], It ends."
+    assert (
+        captioning(["A dog", "Serve!", "It ends."]).answer
+        == "From [LOC], A dog. From [LOC], Serve!. From [LOC], It ends."
+    )
     assert choosing("q", ["a", "b"], correct=1).answer == "Option B."
     assert choosing("q", ["a", "b"], correct=0, evidence=True).answer == "From [LOC]. Option A."
     assert grounding("x").answer is captioning().answer is choosing("q", ["a"]).answer is None

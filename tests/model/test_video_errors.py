@@ -2,7 +2,6 @@
 
 import os
 import socket
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +9,9 @@ import pytest
 from conftest import Corpus
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from video_truth import encode
 
 from videoexpert.errors import ExtraMissingError, ToolMissingError, VideoError, VideoErrorKind
-from videoexpert.ffmpeg import file_url, find_ffmpeg
 from videoexpert.video import DecoderName, Limits, Sampling, VideoReader, display_name, probe, read_frames
 
 BAD = (
@@ -122,16 +121,6 @@ def test_other_things_that_are_no_video(
     path = tmp_path / "thing.mp4"
     path.write_bytes(content)
     assert refusal(reader, path).kind == kind
-
-
-def encode(path: Path, encoder: str, *output: str) -> None:
-    """Encode two seconds of moving picture; skips where this ffmpeg lacks the encoder."""
-    known = subprocess.run([find_ffmpeg(), "-hide_banner", "-encoders"], capture_output=True, text=True, check=True)
-    if f" {encoder} " not in known.stdout:
-        pytest.skip(f"NOT TESTED: this ffmpeg has no {encoder}")
-    source = ["-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=2", "-c:v", encoder, *output]
-    command = [find_ffmpeg(), "-loglevel", "error", "-nostdin", *source, file_url(path)]
-    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
 
 
 def test_a_still_picture_in_a_video_container_is_a_picture(reader: VideoReader, tmp_path: Path) -> None:

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import Corpus
-from video_truth import GOOD, MILLISECOND, ODD_NAMES, PARTIAL, SHAPES, readable, true_times
+from video_truth import GOOD, MILLISECOND, ODD_NAMES, PARTIAL, SHAPES, encode, readable, true_times
 
 from videoexpert.timeline import Span
 from videoexpert.video import DecoderName, FrameBatch, Interpolation, Limits, Sampling, VideoReader
@@ -97,7 +98,9 @@ def test_the_lists_of_names_are_complete(corpus: Corpus) -> None:
 
 
 @pytest.mark.parametrize("interpolation", ["area", "bicubic"])
-@pytest.mark.parametrize("name", ["h264.mkv", "rot90.mov", "tenbit.mp4", "fullrange.mp4", "sar_4x3.mp4", "yuv444.mp4"])
+@pytest.mark.parametrize(
+    "name", ["h264.mkv", "rot90.mov", "tenbit.mp4", "fullrange.mp4", "sar_4x3.mp4", "yuv444.mp4", "interlaced.ts"]
+)
 def test_decoders_agree(reader: VideoReader, corpus: Corpus, name: str, interpolation: Interpolation) -> None:
     one, other = (
         reader.read_frames(corpus.path(name), Sampling(5), interpolation=interpolation, decoder=decoder)
@@ -106,6 +109,17 @@ def test_decoders_agree(reader: VideoReader, corpus: Corpus, name: str, interpol
     assert one.times.tolist() == other.times.tolist()
     difference = np.abs(one.pixels.astype(int) - other.pixels)
     assert difference.mean() < 2 and np.percentile(difference, 99) < 24
+
+
+def test_keyframes_that_are_not_whole_are_not_started_from(reader: VideoReader, tmp_path: Path) -> None:
+    path = tmp_path / "refresh.mp4"
+    encode(path, "libx264", "-x264-params", "keyint=50:intra-refresh=1", "-pix_fmt", "yuv420p", seconds=6)
+    # A keyframe lies just before each of these, and a jump to it would save much.
+    for start in (2.1, 4.2):
+        sampling = Sampling(3, span=Span(start, start + 0.5))
+        one, other = (reader.read_frames(path, sampling, decoder=decoder) for decoder in ("pyav", "ffmpeg"))
+        assert one.warnings == () and one.times.tolist() == other.times.tolist()
+        assert (np.abs(one.pixels.astype(int) - other.pixels).mean(axis=(1, 2, 3)) < 3).all()
 
 
 @pytest.mark.parametrize("name", ["rot90.mov", "sar_4x3.mp4", "odd_321x181.mp4"])

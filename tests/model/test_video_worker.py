@@ -100,29 +100,40 @@ def worker_of(reader: VideoReader, path: str) -> int:
 
 def test_a_worker_that_stalls_is_killed(corpus: Corpus) -> None:
     path = corpus.path("frames50.mp4")
-    with VideoReader(limits=Limits(stall=0.5)) as reader:
+    with VideoReader(limits=Limits(stall=3)) as reader:
         pid = worker_of(reader, path)
         os.kill(pid, signal.SIGSTOP)
         with pytest.raises(VideoError) as caught:
             reader.read_frames(path, Sampling(10))
         assert caught.value.kind == "timeout"
-        assert caught.value.message == f"{path}: no progress for 0.5 s"
+        assert caught.value.message == f"{path}: no progress for 3 s"
         assert is_gone(pid)
         # The next file gets a worker of its own.
         assert reader.read_frames(path, Sampling(10)).n_unique == 10
 
 
-@pytest.mark.parametrize("decoder", ["pyav", "ffmpeg"])
-def test_a_call_that_takes_too_long_is_ended(corpus: Corpus, decoder: DecoderName) -> None:
-    path = corpus.path(LONG)
-    with VideoReader(limits=Limits(total=0.5)) as reader:
+def test_a_call_that_takes_too_long_is_ended(corpus: Corpus) -> None:
+    path = corpus.path("frames50.mp4")
+    with VideoReader(limits=Limits(total=3)) as reader:
         pid = worker_of(reader, path)
-        started = time.monotonic()
+        os.kill(pid, signal.SIGSTOP)
         with pytest.raises(VideoError) as caught:
-            reader.read_frames(path, Sampling(18000), short_side=32, decoder=decoder)
-        assert time.monotonic() - started < SOON
+            reader.read_frames(path, Sampling(10))
         assert caught.value.kind == "timeout"
-        assert caught.value.message == f"{path}: not read within 0.5 s"
+        assert caught.value.message == f"{path}: not read within 3 s"
+        assert is_gone(pid)
+
+
+def test_an_ffmpeg_that_hangs_is_killed_too(corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "ffmpeg"
+    program.write_text("#!/bin/sh\nexec sleep 1000\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("VEX_FFMPEG", str(program))
+    path = corpus.path("frames50.mp4")
+    with VideoReader(limits=Limits(stall=3)) as reader:
+        pid = worker_of(reader, path)
+        with pytest.raises(VideoError, match="no progress for 3 s"):
+            reader.read_frames(path, Sampling(10), decoder="ffmpeg")
         assert is_gone(pid)
 
 

@@ -1,6 +1,7 @@
 """Windows cover a video, and what several of them saw becomes one result."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ from videoexpert.decode import Located, step_edges, step_means
 from videoexpert.timeline import Moment, Span
 from videoexpert.windows import WindowPlan, merge_moments, merge_saliency, merge_sentences, plan_windows
 
-NEAR = pytest.approx
+
+def near(value: object, *, abs: float | None = None) -> Any:
+    return pytest.approx(value, abs=abs)
 
 
 @st.composite
@@ -65,7 +68,7 @@ def test_windows_have_the_length_asked_for_and_share_at_least_the_overlap(
     if duration <= length:
         assert plan.windows == (Span(0, duration),)
         return
-    assert all(window.duration == NEAR(length, abs=1e-6) for window in plan.windows)
+    assert all(window.duration == near(length, abs=1e-6) for window in plan.windows)
     for early, late in zip(plan.windows, plan.windows[1:], strict=False):
         assert early.end - late.start >= overlap - 1e-6
     fewest = math.ceil((duration - overlap) / (length - overlap) - 1e-6)
@@ -103,11 +106,11 @@ def test_trust_of_neighbours_adds_up_and_fades_at_edges(plan: WindowPlan, fracti
     assert all(0 <= trust <= 1 for trust in trusts)
     assert max(trusts) > 0
     if len(inside) == 1:
-        assert trusts == [NEAR(1)]
+        assert trusts == [near(1)]
     if len(inside) == 2 and all(
         early.end <= late.start for early, late in zip(plan.windows, plan.windows[2:], strict=False)
     ):
-        assert sum(trusts) == NEAR(1) or sum(trusts) == 2  # 2: exactly on a seam of windows that only touch
+        assert sum(trusts) == near(1) or sum(trusts) == 2  # 2: exactly on a seam of windows that only touch
 
 
 @given(plans_with_truth())
@@ -117,7 +120,7 @@ def test_a_model_without_fault_is_heard_without_fault(case: tuple[WindowPlan, li
     merged = merge_moments(plan, seen(plan, truth), iou=0.5)
     by_time = sorted(merged, key=lambda moment: moment.span)
     assert [(m.span.start, m.span.end, m.score) for m in by_time] == [
-        (NEAR(m.span.start, abs=3e-3), NEAR(m.span.end, abs=3e-3), NEAR(m.score)) for m in truth
+        (near(m.span.start, abs=3e-3), near(m.span.end, abs=3e-3), near(m.score)) for m in truth
     ]
 
 
@@ -126,7 +129,7 @@ def test_sentences_come_once_whole_and_in_time_order(case: tuple[WindowPlan, lis
     plan, truth = case
     merged = merge_sentences(plan, seen(plan, truth))
     assert [(m.span.start, m.span.end, m.text) for m in merged] == [
-        (NEAR(m.span.start, abs=3e-3), NEAR(m.span.end, abs=3e-3), m.text) for m in truth
+        (near(m.span.start, abs=3e-3), near(m.span.end, abs=3e-3), m.text) for m in truth
     ]
 
 
@@ -161,13 +164,13 @@ def test_a_moment_inside_an_overlap_comes_once_with_the_trusted_ends_and_the_wei
     (merged,) = merge_moments(THREE, [[Moment(Span(120, 141), 0.9)], [Moment(Span(119, 140), 0.6)], []], iou=0.5)
     first, second = 21 * (150 - 130.5) / 50, 21 * (129.5 - 100) / 50
     assert merged.span == Span(120, 140)
-    assert merged.score == NEAR((0.9 * first + 0.6 * second) / (first + second))
+    assert merged.score == near((0.9 * first + 0.6 * second) / (first + second))
 
 
 def test_a_moment_over_three_windows_is_joined() -> None:
     found = [[Moment(Span(90, 149), 0.8)], [Moment(Span(101, 250), 0.8)], [Moment(Span(200, 260), 0.8)]]
     (joined,) = merge_moments(THREE, found, iou=0.5)
-    assert (joined.span, joined.score) == (Span(90, 260), NEAR(0.8))
+    assert (joined.span, joined.score) == (Span(90, 260), near(0.8))
 
 
 def test_what_the_neighbour_hardly_believes_does_not_stretch_a_moment() -> None:
@@ -183,7 +186,7 @@ def test_a_cut_piece_of_something_better_is_no_moment_of_its_own() -> None:
 def test_moments_of_windows_that_only_touch_are_joined_when_both_reach_the_seam() -> None:
     plan = plan_windows(200, length=100, overlap=0)
     (joined,) = merge_moments(plan, [[Moment(Span(80, 99), 0.8)], [Moment(Span(100, 110), 0.8)]], iou=0.5)
-    assert (joined.span, joined.score) == (Span(80, 110), NEAR(0.8))
+    assert (joined.span, joined.score) == (Span(80, 110), near(0.8))
     apart = [[Moment(Span(80, 90), 0.8)], [Moment(Span(100, 110), 0.8)]]
     assert len(merge_moments(plan, apart, iou=0.5)) == 2
 
@@ -203,6 +206,11 @@ def test_of_two_windows_that_describe_one_stretch_the_one_further_from_its_edge_
     assert [moment.text for moment in merge_sentences(THREE, found)] == ["further in"]
 
 
+def test_a_sentence_about_much_does_not_hide_what_the_next_window_says_of_a_part() -> None:
+    found = [[Moment(Span(0, 150), 0.5, "all")], [Moment(Span(120, 130), 0.5, "a part")], []]
+    assert [moment.text for moment in merge_sentences(THREE, found)] == ["all", "a part"]
+
+
 def located(window: Span, scores: list[float]) -> Located:
     return Located(window, np.array(scores), np.tile([0.0, 1.0], (len(scores), 1)))
 
@@ -211,13 +219,13 @@ def test_saliency_passes_from_one_window_to_the_next_across_their_overlap() -> N
     plan = plan_windows(16, length=10, overlap=4)  # 0-10, 6-16
     curve = merge_saliency(plan, [located(plan.windows[0], [0.8] * 5), located(plan.windows[1], [0.4] * 5)])
     assert curve.times == (0, 2, 4, 6, 8, 10, 12, 14)
-    assert curve.scores == NEAR((0.8, 0.8, 0.8, 0.7, 0.5, 0.4, 0.4, 0.4))
+    assert curve.scores == near((0.8, 0.8, 0.8, 0.7, 0.5, 0.4, 0.4, 0.4))
 
 
 @given(plans(), st.floats(0, 1), st.integers(1, 100))
 def test_windows_that_agree_give_the_curve_they_agree_on(plan: WindowPlan, score: float, count: int) -> None:
     curve = merge_saliency(plan, [located(window, [score] * count) for window in plan.windows])
-    assert curve.scores == NEAR((score,) * len(curve.times))
+    assert curve.scores == near((score,) * len(curve.times))
     assert len(curve.times) == len(step_edges(plan.duration)) - 1
 
 
@@ -225,4 +233,4 @@ def test_windows_that_agree_give_the_curve_they_agree_on(plan: WindowPlan, score
 def test_one_window_gives_its_own_curve(duration: float, scores: list[float]) -> None:
     head = located(Span(0, duration), scores)
     curve = merge_saliency(plan_windows(duration, length=None), [head])
-    assert curve.scores == NEAR(tuple(step_means(head, step_edges(duration))))
+    assert curve.scores == near(tuple(step_means(head, step_edges(duration))))

@@ -60,7 +60,7 @@ def info(context: typer.Context, model: Model, as_json: AsJson = False) -> None:
     Example:
       vex models info videoexpert-7b
     """
-    from videoexpert.checkpoint import read_card, read_folder
+    from videoexpert.checkpoint import read_folder
     from videoexpert.hub import KNOWN, find_model
 
     console = Console.of(context)
@@ -80,7 +80,7 @@ def info(context: typer.Context, model: Model, as_json: AsJson = False) -> None:
             "base": str(read.llm_base.path) if read.llm_base else "in the folder",
             "vision": str(read.vision_base.path) if read.vision_base else "in the folder",
         }
-        card = read_card(folder)
+        card = read.card()
     else:
         facts["state"] = "not installed"
     if as_json:

@@ -135,11 +135,12 @@ def plan_cut(footage: Footage, span: Span) -> Cut:
     return Cut(footage, first, count, begin, end, rate, footage.seek_time(first))
 
 
-def cut_streams(cut: Cut, *, threads: int | None = None) -> tuple[Any, Any | None]:
+def cut_streams(cut: Cut, *, threads: int | None = None, stay: float = 0.0) -> tuple[Any, Any | None]:
     """The picture and the sound of a cut, from time 0 on, for ffmpeg-python; None where the video has no sound.
 
     The picture is upright, of the size and shape of the source. The sound lasts as long as the cut: silence stands
-    where the source has none. threads: how many decode it; as many as there are cores by default.
+    where the source has none. threads: how many decode it; as many as there are cores by default. stay: seconds for
+    which the last frame is repeated, at about the video's rate.
     """
     import ffmpeg
 
@@ -147,8 +148,10 @@ def cut_streams(cut: Cut, *, threads: int | None = None) -> tuple[Any, Any | Non
     if threads is not None:
         options["threads"] = threads
     source = ffmpeg.input(FileArgument.of(cut.footage.info.path), **options)
-    video = _timed(_trimmed(source["V:0"], cut), cut)
-    return video, _sound(source["a:0"], cut) if cut.footage.info.has_audio else None
+    video = _trimmed(source["V:0"], cut)
+    if stay:
+        video = video.filter("tpad", stop_mode="clone", stop_duration=f"{stay:.6f}")
+    return _timed(video, cut), _sound(source["a:0"], cut) if cut.footage.info.has_audio else None
 
 
 def read_options(info: "VideoInfo", seek: float | None) -> dict[str, Any]:
@@ -214,4 +217,6 @@ def _sound(audio: Any, cut: Cut) -> Any:
         # Where the cut has no sound at all, the silence has no times yet.
         .filter("asetpts", "N/SR/TB")
         .filter("atrim", end=f"{cut.duration:.6f}")
+        # As many samples at a time as AAC takes: some versions cannot divide the first ones.
+        .filter("asetnsamples", n=1024, p=0)
     )

@@ -4,7 +4,6 @@ Each cut is opened by itself and ffmpeg joins them in one run. Many or large one
 they are encoded in several runs, with the sound unpacked, and joined without encoding the picture again.
 """
 
-import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -151,8 +150,10 @@ def _joined(cuts: Sequence[Cut], canvas: Canvas, *, sound: bool) -> list[Any]:
     streams: list[Any] = []
     frames = 0
     for index, cut in enumerate(cuts):
-        video, audio = cut_streams(cut, threads=2)
         count = canvas.frames(cut)
+        # Two frames more than are shown: at another rate the very last one can get lost.
+        stay = cut.duration - cut.last_shown + float(2 / canvas.rate) if cut.rate != canvas.rate else 0.0
+        video, audio = cut_streams(cut, threads=2, stay=stay)
         streams.append(_picture(video, cut, canvas, count))
         if sound:
             # Counted from the start, so that rounding to whole samples does not add up.
@@ -167,10 +168,7 @@ def _joined(cuts: Sequence[Cut], canvas: Canvas, *, sound: bool) -> list[Any]:
 
 
 def _picture(video: Any, cut: Cut, canvas: Canvas, count: int) -> Any:
-    """`count` frames of the canvas: the picture in its own shape, with bars where it leaves room.
-
-    They are fewer where frames are damaged: only a last frame that stays on show is repeated.
-    """
+    """`count` frames of the canvas, fewer where frames are damaged: the picture in its own shape, bars beside it."""
     width, height = canvas.fit(cut.footage.info.width, cut.footage.info.height)
     shaped = (
         video.filter("scale", width, height)
@@ -180,12 +178,7 @@ def _picture(video: Any, cut: Cut, canvas: Canvas, count: int) -> Any:
     )
     if cut.rate == canvas.rate:
         return shaped
-    staying = max(1, count - math.floor(cut.last_shown * canvas.rate))
-    return (
-        shaped.filter("fps", _text(canvas.rate))
-        .filter("tpad", stop=staying, stop_mode="clone")
-        .filter("trim", end_frame=count)
-    )
+    return shaped.filter("fps", _text(canvas.rate)).filter("trim", end_frame=count)
 
 
 def _sound(audio: Any, samples: int) -> Any:

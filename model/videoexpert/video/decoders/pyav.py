@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 import av
 from av.container import InputContainer
 from av.video.codeccontext import VideoCodecContext
-from av.video.frame import VideoFrame
+from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
@@ -40,13 +40,33 @@ def _rgb(frame: VideoFrame, wanted: Wanted, scaler: VideoReformatter) -> bytes |
     """The frame as RGB rows without padding."""
     width, height = wanted.size.width, wanted.size.height
     resized = scaler.reformat(
-        frame, width=width, height=height, format="rgb24", interpolation=wanted.interpolation.upper(), threads=1
+        _progressive(frame),
+        width=width,
+        height=height,
+        format="rgb24",
+        interpolation=wanted.interpolation.upper(),
+        threads=1,
     )
     plane = resized.planes[0]
     rows = memoryview(plane)
     if plane.line_size == width * 3:
         return rows[: width * height * 3]
     return b"".join(rows[row * plane.line_size :][: width * 3] for row in range(height))
+
+
+def _progressive(frame: VideoFrame) -> VideoFrame:
+    """The frame, not marked as interlaced: its fields would be resized one by one, and come out as a comb."""
+    if not frame.interlaced_frame:
+        return frame
+    copy = VideoFrame(frame.width, frame.height, frame.format.name)
+    copy.colorspace, copy.color_range = frame.colorspace, frame.color_range
+    for plane, target in zip(frame.planes, copy.planes, strict=True):
+        source, rows = memoryview(plane), memoryview(target)
+        length = min(plane.line_size, target.line_size)
+        for row in range(plane.height):
+            start = row * target.line_size
+            rows[start : start + length] = source[row * plane.line_size :][:length]
+    return copy
 
 
 def _frames(
@@ -64,7 +84,7 @@ def _frames(
 
 
 class _LostError(Exception):
-    """A jump did not arrive where the file's own packets say that it should."""
+    """A jump did not arrive at the keyframe that the file's own packets promise, or that is none."""
 
 
 def _one_pass(
@@ -75,6 +95,7 @@ def _one_pass(
         decoder = _IntactFrames(_codec(stream), counted=table.counted)
         source = packets(container, stream)
         newest = table.keyframes[0] if table.keyframes else None
+        landing: int | None = None
         position = 0
         while position < len(wanted):
             keyframe = table.keyframe_before(table.keys[wanted[position]]) if jump else None
@@ -82,6 +103,8 @@ def _one_pass(
                 packet: VideoPacket | None = _jump(container, stream, keyframe)
                 source = packets(container, stream)
                 decoder.restart()
+                # A keyframe that an edit list hides is decoded but never seen.
+                landing = keyframe if table.index_of(keyframe) is not None else None
             else:
                 packet = next(source, None)
             on_progress()
@@ -91,6 +114,10 @@ def _one_pass(
                 index = table.index_of(key)
                 if index is None:
                     continue
+                if landing is not None and key >= landing:
+                    if key > landing or not _is_whole(frame):
+                        raise _LostError
+                    landing = None
                 yield index, frame
                 while position < len(wanted) and wanted[position] <= index:
                     position += 1
@@ -119,6 +146,11 @@ def _codec(stream: VideoStream) -> VideoCodecContext:
     return codec
 
 
+def _is_whole(frame: VideoFrame) -> bool:
+    """Whether a keyframe needs no other frame. With intra refresh one is only the first of many that complete it."""
+    return frame.key_frame and frame.pict_type not in (PictureType.P, PictureType.B)
+
+
 class _IntactFrames:
     """Decodes packets to (key, frame), leaving out what rests on damaged data: an error spoils all up to the next
     keyframe, even where the codec covers it up."""
@@ -142,7 +174,7 @@ class _IntactFrames:
             self._place += 1
             return
         for frame in frames:
-            self._spoilt = frame.is_corrupt or (self._spoilt and not frame.key_frame)
+            self._spoilt = frame.is_corrupt or (self._spoilt and not _is_whole(frame))
             key = self._place if self._counted else frame.pts
             self._place += 1
             if key is not None and not self._spoilt:

@@ -1,0 +1,142 @@
+"""A model folder, read back: config.json, tensors, tokenizer, vision tower, and the base that they build on. Strict."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from videoexpert.checkpoint.clip import open_clip
+from videoexpert.checkpoint.names import differing, expected_tensors, expected_vision, with_base
+from videoexpert.checkpoint.reference import Reference
+from videoexpert.checkpoint.tensors import StoredTensor, Tensors, check_tensors, open_tensors
+from videoexpert.checkpoint.tokenizers import load_tokenizer
+from videoexpert.checkpoint.writing import CARD, CONFIG, SCHEMA, VISION, NewModel, write_model
+from videoexpert.config import Attention, VideoExpertConfig
+from videoexpert.errors import CheckpointError
+from videoexpert.nn.experts import is_merged, merge_spatial
+from videoexpert.nn.model import VideoExpert, build_model
+from videoexpert.nn.vision import VisionTower, build_tower
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFolder:
+    """What config.json says of a model. llm_base and vision_base: where parts lie that the folder does not hold."""
+
+    path: Path
+    config: VideoExpertConfig
+    llm_base: Reference | None
+    vision_base: Reference | None
+
+    def card(self) -> str:
+        """What the folder says of the model, for people; empty where it says nothing."""
+        file = self.path / CARD
+        return file.read_text(encoding="utf-8", errors="surrogateescape") if file.is_file() else ""
+
+
+def read_folder(path: Path) -> ModelFolder:
+    """Read a model's config.json. Raises CheckpointError where it is missing or is not vex's."""
+    file = path / CONFIG
+    try:
+        values = json.loads(file.read_bytes())
+        schema = values["schema"]
+        references = [values[key] and Reference.from_dict(values[key]) for key in ("llm_base", "vision_base")]
+        model = values["model"]
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path}: is no model, it has no {CONFIG}", hint="vex models list") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        hint = "vex models import makes a model folder of a published checkpoint"
+        raise CheckpointError(f"{file}: is not the configuration of a vex model", hint=hint) from error
+    if schema != SCHEMA:
+        raise CheckpointError(f"{file}: is {schema}, this version of vex reads {SCHEMA}", hint="pip install -U vex")
+    try:
+        return ModelFolder(path, VideoExpertConfig.from_dict(model), *references)
+    except CheckpointError as error:
+        raise CheckpointError(f"{file}: {error.message}", hint=error.hint) from error
+
+
+def load_model(
+    path: Path,
+    *,
+    attn: Attention = "sdpa",
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype | None = None,
+    merge: bool = True,
+    base: Path | None = None,
+) -> VideoExpert:
+    """The model of a folder, without its vision tower, in evaluation mode.
+
+    dtype: of the weights, torch's default where None. merge: the Spatial Expert into the base weights, for inference
+    alone (spec §3). base: where the base model lies now, if it was moved.
+    Raises CheckpointError where a file is missing, damaged or changed, or naming every tensor that is missing,
+    unexpected or of another shape; ExtraMissingError where flash attention is not installed.
+    """
+    folder = read_folder(path)
+    expected = expected_tensors(folder.config, source=path / CONFIG)
+    tensors = with_base(expected, open_tensors(path), _open_base(folder, base))
+    check_tensors(str(path), expected, tensors)
+    model = build_model(folder.config, attn=attn, device=device, dtype=dtype, initialise=False)
+    _fill(model, tensors)
+    if merge:
+        merge_spatial(model)
+    return model.eval()
+
+
+def load_vision(
+    path: Path,
+    *,
+    attn: Attention = "sdpa",
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype | None = None,
+    clip: Path | None = None,
+) -> VisionTower:
+    """The vision tower of a model folder. clip: where CLIP lies now, if it was moved. Raises as `load_model` does."""
+    folder = read_folder(path)
+    config = folder.config.vision
+    tensors = _open_vision(folder, clip)
+    check_tensors(f"{path}: vision tower", expected_vision(config), tensors)
+    tower = build_tower(config, attn=attn, device=device, dtype=dtype, initialise=False)
+    _fill(tower.clip, tensors)
+    return tower
+
+
+def save_model(model: VideoExpert, out: Path, *, like: Path, standalone: bool = False, overwrite: bool = False) -> None:
+    """Write a model that was trained from the folder `like`, which gives its tokenizer, vision tower, base and card.
+
+    standalone: store everything, not only what differs from the base. Raises OutputError where `out` exists and is not
+    to be replaced; ValueError where the experts are merged, because they cannot be told apart any more.
+    """
+    if is_merged(model):
+        raise ValueError("a model whose experts are merged cannot be saved")
+    folder = read_folder(like)
+    tensors = {name: StoredTensor.held(out, parameter) for name, parameter in model.named_parameters()}
+    whole_llm, whole_vision = standalone or folder.llm_base is None, standalone or folder.vision_base is None
+    new = NewModel(
+        config=model.config,
+        tensors=tensors if whole_llm else differing(tensors, _open_base(folder, None)),
+        vision=_open_vision(folder, None) if whole_vision else None,
+        llm_base=None if whole_llm else folder.llm_base,
+        vision_base=None if whole_vision else folder.vision_base,
+        tokenizer=load_tokenizer(like, loc_id=folder.config.loc_id),
+        card=folder.card(),
+    )
+    write_model(new, out, overwrite=overwrite)
+
+
+def _open_base(folder: ModelFolder, moved_to: Path | None) -> Tensors:
+    if folder.llm_base is None:
+        return {}
+    return open_tensors(folder.llm_base.find("base", moved_to=moved_to))
+
+
+def _open_vision(folder: ModelFolder, moved_to: Path | None) -> Tensors:
+    if folder.vision_base is None:
+        return open_tensors(folder.path / VISION)
+    return open_clip(folder.vision_base.find("clip", moved_to=moved_to))[1]
+
+
+@torch.no_grad()
+def _fill(module: nn.Module, tensors: Tensors) -> None:
+    for name, parameter in module.named_parameters():
+        parameter.copy_(tensors[name].read())

@@ -1,0 +1,139 @@
+"""A model folder, written whole or not at all."""
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast
+
+from videoexpert.atomic import TEMPORARY_PREFIX, TEMPORARY_SUFFIX
+from videoexpert.checkpoint.paths import plain_path
+from videoexpert.checkpoint.reference import Reference
+from videoexpert.checkpoint.tensors import Tensors
+from videoexpert.checkpoint.tokenizers import save_tokenizer
+from videoexpert.config import VideoExpertConfig
+from videoexpert.errors import OutputError
+
+CONFIG = "config.json"
+CARD = "README.md"
+VISION = "vision"
+"""The folder of the vision tower's tensors, where they are stored."""
+
+SCHEMA = "vex.model/1"
+
+_SHARD_BYTES = 4 * 2**30
+_METADATA = {"format": "pt"}
+
+
+@dataclass(frozen=True, slots=True)
+class NewModel:
+    """Everything that a model folder holds.
+
+    tensors: what is stored of the model. vision: the tower's tensors, None where they are used from elsewhere. llm_base
+    and vision_base: where the rest is, None where all is stored.
+    """
+
+    config: VideoExpertConfig
+    tensors: Tensors
+    vision: Tensors | None
+    llm_base: Reference | None
+    vision_base: Reference | None
+    tokenizer: PreTrainedTokenizerFast
+    card: str
+
+
+def write_model(model: NewModel, out: Path, *, overwrite: bool = False) -> None:
+    """Write the folder `out`. Raises OutputError where it exists and is not to be replaced, or cannot be written."""
+    values = {
+        "schema": SCHEMA,
+        "model": model.config.to_dict(),
+        "llm_base": model.llm_base and model.llm_base.to_dict(),
+        "vision_base": model.vision_base and model.vision_base.to_dict(),
+    }
+    with atomic_folder(out, overwrite=overwrite) as folder:
+        write_tensors(model.tensors, folder)
+        if model.vision is not None:
+            (folder / VISION).mkdir()
+            write_tensors(model.vision, folder / VISION)
+        save_tokenizer(model.tokenizer, folder)
+        (folder / CARD).write_text(model.card, encoding="utf-8", errors="surrogateescape")
+        (folder / CONFIG).write_text(json.dumps(values, indent=1), encoding="utf-8")
+
+
+def write_tensors(tensors: Tensors, folder: Path) -> None:
+    """Write model.safetensors, or shards of 4 GiB and their index; one shard is in memory at a time."""
+    shards: list[list[str]] = [[]]
+    sizes: list[int] = [0]
+    for name, tensor in tensors.items():
+        size = tensor.bytes
+        if sizes[-1] and sizes[-1] + size > _SHARD_BYTES:
+            shards.append([])
+            sizes.append(0)
+        shards[-1].append(name)
+        sizes[-1] += size
+    if len(shards) == 1:
+        _write_file({name: tensor.read() for name, tensor in tensors.items()}, folder / "model.safetensors")
+        return
+    files: dict[str, str] = {}
+    for number, names in enumerate(shards, start=1):
+        file = f"model-{number:05d}-of-{len(shards):05d}.safetensors"
+        _write_file({name: tensors[name].read() for name in names}, folder / file)
+        files |= dict.fromkeys(names, file)
+    index = {"metadata": {"total_size": sum(sizes)}, "weight_map": files}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=1))
+
+
+def _write_file(tensors: dict[str, Tensor], file: Path) -> None:
+    # A tensor that is part of a larger storage (a mapped file, a slice) would drag the whole of it along.
+    alone = {
+        name: tensor
+        if tensor.is_contiguous() and tensor.untyped_storage().nbytes() == tensor.nbytes
+        else tensor.clone()
+        for name, tensor in tensors.items()
+    }
+    try:
+        with plain_path(file.parent) as folder:
+            save_file({name: tensor.contiguous() for name, tensor in alone.items()}, folder / file.name, _METADATA)
+    except SafetensorError as error:  # a full disk, for one
+        raise OSError(str(error)) from error
+
+
+@contextmanager
+def atomic_folder(final: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Yield a new folder beside `final`; when the block ends well it becomes `final`, otherwise it is removed.
+
+    Raises OutputError where `final` exists and `overwrite` is false, or where it cannot be written.
+    """
+    if not overwrite and os.path.lexists(final):
+        raise OutputError(f"{final}: exists already", hint="add --overwrite to replace it")
+    temporary = final.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
+    replaced = temporary.with_suffix(".old")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        for file in temporary.rglob("*"):
+            if file.is_file():
+                _sync(file)
+        if os.path.lexists(final):
+            os.replace(final, replaced)
+        os.replace(temporary, final)
+    except OSError as error:
+        if replaced.exists() and not final.exists():
+            os.replace(replaced, final)
+        raise OutputError(f"{final}: {error.strerror or error}", hint="choose another folder") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _sync(file: Path) -> None:
+    with open(file, "rb+") as written:
+        os.fsync(written.fileno())
