@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, vex_environment
 from sample_video import make_sample
+from tiny_model import write_tiny_model
 
-from vexcli.app import COMMANDS
+from vexcli.app import ASKING, COMMANDS
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -30,9 +31,10 @@ def shell_commands() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with talk.mp4, footage/ and talk.json as README shows it, and `vex` on the PATH."""
+    """A folder with talk.mp4, footage/ and talk.json as README shows it, a tiny model, and `vex` on the PATH."""
     folder = tmp_path_factory.mktemp("desk")
     make_sample(folder / "talk.mp4")
+    write_tiny_model(folder / "home" / "models" / "tiny")
     (folder / "footage").mkdir()
     make_sample(folder / "footage" / "one.mp4", seconds=2)
     make_sample(folder / "footage" / "two words.mp4", seconds=1)
@@ -47,7 +49,11 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("command", list(shell_commands()))
 def test_every_command_of_the_readme_runs(desk: Path, command: str) -> None:
-    environment = vex_environment(desk) | {"PATH": f"{desk / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    environment = vex_environment(desk) | {
+        "PATH": f"{desk / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "VEX_HOME": str(desk / "home"),
+        "VEX_MODEL": "tiny",
+    }
     ran = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command],
         cwd=desk,
@@ -68,10 +74,12 @@ def test_the_commands_left_what_they_promise(desk: Path) -> None:
     assert {path.suffix for path in (desk / "talk").iterdir()} >= {".srt", ".vtt", ".csv", ".edl", ".json"}
     assert len(list((desk / "clips").glob("talk-*"))) == 4
     assert (desk / "highlights.mp4").stat().st_size > 0
+    assert (desk / "subtitles" / "talk.srt").exists()
+    assert len(list((desk / "found").glob("talk-01-*.mp4"))) == 1
 
 
 def test_every_command_is_in_the_readme() -> None:
-    assert all(f"`vex {command}" in README or f"$ vex {command}" in README for command in COMMANDS)
+    assert all(f"`vex {command}" in README or f"$ vex {command}" in README for command in (*ASKING, *COMMANDS))
 
 
 def test_it_opens_with_two_commands() -> None:

@@ -111,6 +111,14 @@ def test_decoders_agree(reader: VideoReader, corpus: Corpus, name: str, interpol
     assert difference.mean() < 2 and np.percentile(difference, 99) < 24
 
 
+def test_colours_of_a_rare_kind_are_guessed_with_a_warning(reader: VideoReader, tmp_path: Path) -> None:
+    path = tmp_path / "colours.mp4"
+    encode(path, "libx264", "-x264-params", "colormatrix=YCgCo", "-pix_fmt", "yuv420p")
+    batch = reader.read_frames(path, Sampling(3))
+    assert batch.n_unique == 3 and batch.pixels.std() > 20
+    assert [warning for warning in batch.warnings if "may be off" in warning] == list(batch.warnings) != []
+
+
 def test_keyframes_that_are_not_whole_are_not_started_from(reader: VideoReader, tmp_path: Path) -> None:
     path = tmp_path / "refresh.mp4"
     encode(path, "libx264", "-x264-params", "keyint=50:intra-refresh=1", "-pix_fmt", "yuv420p", seconds=6)

@@ -189,6 +189,12 @@ def test_a_base_in_shards(made: tuple[PublishedFiles, Tensors], kind: str, tmp_p
 
 Change = Callable[[PublishedFiles], object]
 
+
+def remove(*files: Path) -> None:
+    for file in files:
+        file.unlink()
+
+
 WRONG: dict[str, tuple[Change, str]] = {
     "an expert is missing": (
         lambda f: edit(
@@ -227,10 +233,10 @@ WRONG: dict[str, tuple[Change, str]] = {
         lambda f: edit(f.projector, lambda t: t.update({"model.mm_projector.weight": torch.zeros(16, 512)})),
         r"mm_projector.bin: model.mm_projector.weight in mm_projector.bin is 16x512, not 16x768",
     ),
-    "no projector": (lambda f: [f.projector.unlink()], r"mm_projector.bin: no such file"),
-    "no expert": (lambda f: [(f.expert / "pytorch_model.bin").unlink()], r"pytorch_model.bin: no such file"),
+    "no projector": (lambda f: remove(f.projector), r"mm_projector.bin: no such file"),
+    "no expert": (lambda f: remove(f.expert / "pytorch_model.bin"), r"pytorch_model.bin: no such file"),
     "no tokenizer": (
-        lambda f: [file.unlink() for file in f.base.glob("token*")],
+        lambda f: remove(*f.base.glob("token*")),
         r"base: its tokenizer cannot be read",
     ),
     "another tokenizer": (lambda f: write_tokenizer(f.base, 90), r"has \[LOC\] as token 90, the model as 120"),
@@ -238,13 +244,13 @@ WRONG: dict[str, tuple[Change, str]] = {
         lambda f: (f.base / "config.json").write_text(json.dumps(LLM | {"vocab_size": 99})),
         r"trained with a vocabulary of 121, the base has 99",
     ),
-    "no configuration": (lambda f: (f.base / "config.json").unlink(), r"config.json: no such file"),
+    "no configuration": (lambda f: remove(f.base / "config.json"), r"config.json: no such file"),
     "a broken configuration": (lambda f: (f.base / "config.json").write_text("{"), r"config.json: is broken JSON"),
     "another architecture": (
         lambda f: (f.base / "config.json").write_text(json.dumps({"model_type": "gpt2", "vocab_size": VOCABULARY})),
         r"config.json: no language model of the Llama family can be made of it: GPT2LMHeadModel is not",
     ),
-    "no weights": (lambda f: (f.base / "pytorch_model.bin").unlink(), r"base: holds no weights"),
+    "no weights": (lambda f: remove(f.base / "pytorch_model.bin"), r"base: holds no weights"),
     "a CLIP of another size": (
         lambda f: write_clip(f.clip, replace(TINY_VISION, image_size=336)),
         r"clip: is a CLIP of 576 patches and 768 features, the model was trained on 256 and 768",

@@ -41,7 +41,7 @@ def test_no_frame_inside_gives_zero_and_finite_gradients() -> None:
     targets = MomentTargets(torch.zeros(1, 5, 2), torch.zeros(1, 5, dtype=torch.bool))
     losses = moment_losses(torch.full((1, 5), 0.5), offsets.cumsum(-1), targets)
     losses.total(LossWeights()).backward()  # type: ignore[no-untyped-call]
-    assert float(losses.border) == float(losses.overlap) == 0
+    assert losses.border.item() == losses.overlap.item() == 0
     assert offsets.grad is not None and torch.equal(offsets.grad, torch.zeros_like(offsets))
 
 

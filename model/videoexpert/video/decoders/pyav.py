@@ -10,7 +10,7 @@ import av
 from av.container import InputContainer
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType, VideoFrame
-from av.video.reformatter import VideoReformatter
+from av.video.reformatter import ColorRange, VideoReformatter
 from av.video.stream import VideoStream
 
 from videoexpert.video import diagnosis
@@ -21,33 +21,60 @@ from videoexpert.video.scan import ScannedVideo
 THREADS = 2
 """Each thread holds a few whole frames: more would break the memory bound on high resolutions."""
 
+UNSPECIFIED_SPACE = 2
+"""FFmpeg's number for a colour space that is not stated."""
+
 
 def decode(
     video: ScannedVideo, wanted: Wanted, *, on_progress: Callable[[], None], warn: Callable[[str], None]
 ) -> Iterator[DecodedFrame]:
     """The wanted frames (see `Decoder`)."""
-    scaler = VideoReformatter()
+    scaler = _Scaler(wanted)
     found = False
     frames = _frames(video, wanted.indices, on_progress)
     for position, index, frame in matched(frames, wanted.indices, video.table.times):
         found = True
-        yield DecodedFrame(position, index, _rgb(frame, wanted, scaler))
+        yield DecodedFrame(position, index, _rows(scaler.scaled(frame)))
     if not found:
         raise diagnosis.undecodable(f"codec {video.info.codec}")
+    if scaler.guessed_colours:
+        warn("its colours are coded in a way that is not supported: they may be off")
 
 
-def _rgb(frame: VideoFrame, wanted: Wanted, scaler: VideoReformatter) -> bytes | memoryview:
-    """The frame as RGB rows without padding."""
-    width, height = wanted.size.width, wanted.size.height
-    resized = scaler.reformat(
-        _progressive(frame),
-        width=width,
-        height=height,
-        format="rgb24",
-        interpolation=wanted.interpolation.upper(),
-        threads=1,
-    )
-    plane = resized.planes[0]
+class _Scaler:
+    """Turns frames into RGB of the wanted size. guessed_colours: whether their own colour space had to be ignored."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self._wanted = wanted
+        self._reformatter = VideoReformatter()
+        self.guessed_colours = False
+
+    def scaled(self, frame: VideoFrame) -> VideoFrame:
+        frame = _progressive(frame)
+        try:
+            return self._reformat(frame)
+        except av.error.FFmpegError:
+            self.guessed_colours = True
+            frame.colorspace, frame.color_range = UNSPECIFIED_SPACE, ColorRange.UNSPECIFIED
+        try:
+            return self._reformat(frame)
+        except av.error.FFmpegError as error:
+            raise diagnosis.undecodable(f"pictures of kind {frame.format.name}") from error
+
+    def _reformat(self, frame: VideoFrame) -> VideoFrame:
+        return self._reformatter.reformat(
+            frame,
+            width=self._wanted.size.width,
+            height=self._wanted.size.height,
+            format="rgb24",
+            interpolation=self._wanted.interpolation.upper(),
+            threads=1,
+        )
+
+
+def _rows(picture: VideoFrame) -> bytes | memoryview:
+    """The rows of an RGB picture, without the padding between them."""
+    plane, width, height = picture.planes[0], picture.width, picture.height
     rows = memoryview(plane)
     if plane.line_size == width * 3:
         return rows[: width * height * 3]
