@@ -145,9 +145,7 @@ def split_words(inputs: Sequence[str], queries: Sequence[str] | None, file: str 
     if words:
         return list(inputs), words
     if len(inputs) < 2:
-        raise UsageError(
-            "a video and a question are needed", hint="such as: vex ground talk.mp4 'a dog'"
-        )
+        raise UsageError("a video and a question are needed", hint="such as: vex ground talk.mp4 'a dog'")
     return list(inputs[:-1]), [inputs[-1]]
 
 

@@ -14,8 +14,11 @@ from vexcli import __version__
 from vexcli.app import ASKING, COMMANDS, run
 from vexcli.console import printable
 
+GROUPS = {"config": ("show", "path"), "models": ("list", "info", "path", "import")}
+ALL_COMMANDS = [*ASKING, *COMMANDS, *(f"{group} {name}" for group, names in GROUPS.items() for name in names)]
 
-@pytest.mark.parametrize("command", [*ASKING, *COMMANDS, "config show", "config path", "models list", "models info", "models path", "models import"])
+
+@pytest.mark.parametrize("command", ALL_COMMANDS)
 def test_every_command_has_help_with_an_example(vex: Vex, command: str) -> None:
     ran = vex(*command.split(), "-h")
     assert ran.code == 0

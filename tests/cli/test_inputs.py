@@ -19,8 +19,9 @@ def found(
 ) -> tuple[list[str], list[str]]:
     """The paths found and the problems met."""
     problems: list[VideoExpertError] = []
+    chosen = selection or Selection()
     paths = find_videos(
-        inputs, selection=selection or Selection(), nul_separated=nul, stdin=io.BytesIO(stdin), on_problem=problems.append
+        inputs, selection=chosen, nul_separated=nul, stdin=io.BytesIO(stdin), on_problem=problems.append
     )
     return list(paths), [problem.message for problem in problems]
 
