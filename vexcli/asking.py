@@ -162,6 +162,10 @@ def ask_videos(context: typer.Context, inputs: Sequence[str], task: Task) -> Non
     from videoexpert.video import Limits, VideoReader
 
     console, request = Console.of(context), Request.of(context)
+    if request.no_window and (request.window or request.overlap):
+        raise UsageError("--no-window leaves no --window or --overlap to choose")
+    if request.as_json and request.as_json_lines:
+        raise UsageError("--json and --jsonl cannot go together")
     windows = WindowOptions(length=request.window, overlap=request.overlap, whole=request.no_window)
     batch = Batch(console)
     selection = Selection(tuple(request.include or ()), tuple(request.exclude or ()))
