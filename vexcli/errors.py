@@ -6,7 +6,7 @@
 
 from difflib import get_close_matches
 
-from videoexpert.errors import CheckpointError, ExtraMissingError, ToolMissingError, VideoExpertError
+from videoexpert.errors import CheckpointError, ExtraMissingError, RequestError, ToolMissingError, VideoExpertError
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -26,6 +26,7 @@ class InputError(VideoExpertError):
 
 _EXIT_CODES: dict[type[VideoExpertError], int] = {
     UsageError: EXIT_USAGE,
+    RequestError: EXIT_USAGE,
     CheckpointError: EXIT_MODEL,
     ToolMissingError: EXIT_TOOL_MISSING,
     ExtraMissingError: EXIT_TOOL_MISSING,

@@ -201,4 +201,4 @@ def _distances(early: float, late: float) -> tuple[str, ...]:
         parts.append(f"starts {early:.2f} s early, at the key frame")
     if late > _NOTABLE:
         parts.append(f"ends {late:.2f} s late")
-    return (" and ".join(parts),) if parts else ()
+    return (", and ".join(parts),) if parts else ()

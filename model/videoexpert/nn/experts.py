@@ -96,13 +96,12 @@ class ExpertLinear(nn.Module):
             raise ValueError(f"experts cannot be merged into weights of type {weight.dtype}")
         spatial, temporal = self.spatial, self.temporal
         self._kept = weight.detach().clone() if keep else None
+        # In place where the weight is float32: a copy of it per layer would leave the C heap full of holes.
+        weight.copy_(weight.float().addmm_(spatial.B.float(), spatial.A.float(), alpha=self.scale))
         self.correction = temporal
-        # What stays is allocated before what goes, or the C heap is left with a hole as large as each weight.
         self.correction.A = nn.Parameter(torch.cat((temporal.A, spatial.A)), requires_grad=False)
         self.correction.B = nn.Parameter(torch.cat((temporal.B, -spatial.B), dim=1), requires_grad=False)
         self.temporal = self.spatial = None
-        product = spatial.B.float() @ spatial.A.float()
-        weight.copy_(weight.float().add_(product, alpha=self.scale))
 
     @torch.no_grad()
     def unmerge(self) -> None:
