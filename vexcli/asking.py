@@ -24,6 +24,7 @@ from vexcli.options import (
     Overwrite,
     Timeout,
 )
+from vexcli.saving import save
 
 if TYPE_CHECKING:
     from vexcli.outputs import Writer
@@ -218,15 +219,10 @@ class ResultFiles:
 
     def write(self, console: Console, timelines: Sequence["Timeline"]) -> None:
         """Write the timelines of one video in every format; files that exist are kept."""
-        from videoexpert.atomic import write_bytes
+        from vexcli.outputs.files import plan_folder
 
-        for writer in self.writers:
-            path = self.folder / f"{self.names[timelines[0].video.path]}{writer.suffix}"
-            if path.exists() and not self.overwrite:
-                console.warning(f"{path}: exists, kept (--overwrite replaces it)")
-                continue
-            write_bytes(path, writer.write(timelines).encode(), overwrite=self.overwrite)
-            console.note(f"wrote {path}")
+        for planned in plan_folder(self.writers, timelines, self.folder, names=self.names):
+            save(console, planned, overwrite=self.overwrite)
 
 
 def _load(console: Console, request: Request) -> "Predictor":

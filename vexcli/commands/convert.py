@@ -10,6 +10,7 @@ from vexcli.batch import Batch
 from vexcli.console import Console
 from vexcli.errors import UsageError
 from vexcli.options import Overwrite
+from vexcli.saving import save
 
 if TYPE_CHECKING:
     from vexcli.outputs import Writer
@@ -60,7 +61,7 @@ def convert(
         console.document(_one_text(writers, timelines))
     for planned in _plan(writers, timelines, output):
         with writing.attempt():
-            _save(console, planned, overwrite=overwrite)
+            save(console, planned, overwrite=overwrite)
     writing.finish()
     reading.finish()
 
@@ -92,14 +93,3 @@ def _plan(writers: Sequence["Writer"], timelines: Sequence["Timeline"], output: 
     if is_folder(output):
         return plan_folder(writers, timelines, Path(output))
     return [plan_single(writers, timelines, Path(output))]
-
-
-def _save(console: Console, planned: "OutputFile", *, overwrite: bool) -> None:
-    from videoexpert.atomic import prepare_folder, write_bytes
-
-    if planned.path.exists() and not overwrite:
-        console.warning(f"{planned.path}: exists, kept (--overwrite replaces it)")
-        return
-    prepare_folder(planned.path.parent)
-    write_bytes(planned.path, planned.writer.write(planned.timelines).encode(), overwrite=overwrite)
-    console.note(f"wrote {planned.path}")

@@ -1,6 +1,6 @@
 """Which files results become: one per video and format, named after the video, in the folder asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,10 +35,15 @@ def by_video(timelines: Sequence[Timeline]) -> dict[str, tuple[Timeline, ...]]:
     return {path: tuple(group) for path, group in grouped.items()}
 
 
-def plan_folder(writers: Sequence[Writer], timelines: Sequence[Timeline], folder: Path) -> list[OutputFile]:
-    """A file per video and format in `folder`; videos of the same name get different files."""
+def plan_folder(
+    writers: Sequence[Writer], timelines: Sequence[Timeline], folder: Path, *, names: Mapping[str, str] | None = None
+) -> list[OutputFile]:
+    """A file per video and format in `folder`; videos of the same name get different files.
+
+    names: what each video's files are called, where that was settled for more videos than these.
+    """
     videos = by_video(timelines)
-    names = plan_names(list(videos))
+    names = plan_names(list(videos)) if names is None else names
     return [
         OutputFile(folder / f"{names[path]}{writer.suffix}", writer, group)
         for path, group in videos.items()
