@@ -13,8 +13,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from videoexpert.ffmpeg import find_ffmpeg
+
+# No test depends on how busy the machine is.
+settings.register_profile("vex", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("vex")
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
