@@ -23,7 +23,7 @@ from videoexpert.timeline import TASKS, Timeline
 SCHEMA = json.loads(files("vexcli").joinpath("schema/results-1.json").read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
-each_into_one_file = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+each_into_one_file = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 def read(folder: Path, data: str | bytes, name: str = "talk.json") -> list[Timeline]:

@@ -184,7 +184,7 @@ def test_choices_that_do_not_exist(corpus: Corpus) -> None:
         read_frames(corpus.path("frames3.mp4"), Sampling(3), interpolation="nearest")  # type: ignore[arg-type]
 
 
-@settings(deadline=None, max_examples=60, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=60, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(
     name=st.sampled_from(["frames3.mp4", "frames50.mp4", "anim.gif", "h264.ts", "h264.mkv", "frag.mp4", "mpeg4.avi"]),
     changes=st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=8)), max_size=20),
