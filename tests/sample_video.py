@@ -1,4 +1,7 @@
-"""Make a small video to try vex with: `python tests/sample_video.py talk.mp4` (12 s, 640x360, with sound)."""
+"""Make a small video to try vex with: `python tests/sample_video.py talk.mp4` (12 s, 640x360, with sound).
+
+A file that exists is left as it is.
+"""
 
 import sys
 from pathlib import Path
@@ -15,5 +18,6 @@ def make_sample(path: Path, *, seconds: int = 12) -> None:
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:]:
-        make_sample(Path(name))
+    for path in map(Path, sys.argv[1:]):
+        if not path.exists():
+            make_sample(path)
