@@ -28,9 +28,9 @@ from transformers import AddedToken, AutoConfig, AutoModelForCausalLM, PreTraine
 from videoexpert.config import LOC, VideoExpertConfig, VisionConfig
 from videoexpert.features import EncodedVideo, encode_frames
 from videoexpert.nn import generation
-from videoexpert.nn.building import building
+from videoexpert.nn.building import allocate, building
 from videoexpert.nn.cache import PrefixCache
-from videoexpert.nn.experts import ExpertLinear, LowRank, merge_spatial
+from videoexpert.nn.experts import ExpertLinear, merge_spatial
 from videoexpert.nn.model import VideoExpert, build_model
 from videoexpert.nn.vision import build_tower
 from videoexpert.predictor import Predictor
@@ -129,21 +129,32 @@ def word_tokenizer() -> PreTrainedTokenizerFast:
     return tokenizer
 
 
+def fill(model: nn.Module) -> None:
+    """Random weights, in the memory that is there, as a checkpoint's would be: building makes no peak of its own."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim > 1:
+                parameter.normal_(std=0.02)
+            else:
+                parameter.fill_(1)
+
+
 def plain_model(on: Machine) -> PreTrainedModel:
-    with building(device=on.device, dtype=on.dtype):
+    with building(device="meta", dtype=on.dtype):
         llm: PreTrainedModel = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
             AutoConfig.for_model(**on.llm), dtype=on.dtype, attn_implementation="sdpa"
         )
+    allocate(llm, on.device)
+    llm.tie_weights()
+    fill(llm)
     return llm
 
 
 def expert_model(on: Machine, loc_id: int) -> VideoExpert:
-    """Random weights whose experts do something, the Spatial one merged; the published constants otherwise."""
+    """With the published constants beside the Llama's; the Spatial Expert is merged."""
     config = VideoExpertConfig(llm=on.llm, loc_id=loc_id, vision=on.vision)
-    model = build_model(config, device=on.device, dtype=on.dtype).eval()
-    for part in model.modules():
-        if isinstance(part, LowRank):
-            nn.init.normal_(part.B, std=0.01)
+    model = build_model(config, device=on.device, dtype=on.dtype, initialise=False).eval()
+    fill(model)
     merge_spatial(model)
     return model
 

@@ -36,6 +36,7 @@ def tiny_config(**llm: Any) -> VideoExpertConfig:
         "bos_token_id": 1,
         "eos_token_id": 2,
         "pad_token_id": 0,
+        "initializer_range": 0.4,
     }
     return VideoExpertConfig(
         llm=settings | llm,

@@ -19,6 +19,8 @@ from videoexpert.nn.layout import TemporalRows
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 """The linear maps of each layer that have experts (spec §3)."""
 
+_ROWS_AT_ONCE = 256
+
 ROWS = "temporal_rows"
 """The keyword under which a call of the language model says which rows are frame tokens."""
 
@@ -96,8 +98,11 @@ class ExpertLinear(nn.Module):
             raise ValueError(f"experts cannot be merged into weights of type {weight.dtype}")
         spatial, temporal = self.spatial, self.temporal
         self._kept = weight.detach().clone() if keep else None
-        # In place where the weight is float32: a copy of it per layer would leave the C heap full of holes.
-        weight.copy_(weight.float().addmm_(spatial.B.float(), spatial.A.float(), alpha=self.scale))
+        # Some rows at a time: a copy of each whole weight would leave the C heap full of holes.
+        inner = spatial.A.float()
+        for start in range(0, len(weight), _ROWS_AT_ONCE):
+            part, outer = (whole[start : start + _ROWS_AT_ONCE] for whole in (weight, spatial.B))
+            part.copy_(torch.addmm(part.float(), outer.float(), inner, alpha=self.scale))
         self.correction = temporal
         self.correction.A = nn.Parameter(torch.cat((temporal.A, spatial.A)), requires_grad=False)
         self.correction.B = nn.Parameter(torch.cat((temporal.B, -spatial.B), dim=1), requires_grad=False)

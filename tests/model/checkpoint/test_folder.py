@@ -102,7 +102,7 @@ def test_a_folder_gives_its_model_back(standalone: bool, tied: bool, tmp_path: P
 def test_merged_for_inference(model: VideoExpert, folder: Path) -> None:
     merged = load_model(folder)
     assert is_merged(merged)
-    torch.testing.assert_close(hidden(merged), hidden(model), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(hidden(merged), hidden(model), rtol=1e-4, atol=1e-4)
 
 
 def test_in_sixteen_bits(folder: Path) -> None:

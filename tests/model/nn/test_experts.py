@@ -43,7 +43,7 @@ def test_each_row_goes_through_its_expert(starts: tuple[int, ...] | None, merged
     linear.router.rows = None if starts is None else TemporalRows(starts, 3)
     if merged:
         merge_spatial(linear)
-    torch.testing.assert_close(linear(states), expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(linear(states), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_a_new_expert_changes_nothing_and_has_the_published_range() -> None:
@@ -76,7 +76,7 @@ def test_merged_equals_unmerged_and_is_undone_exactly(settings: dict[str, Any]) 
     before, weights = run(model), [parameter.clone() for parameter in model.parameters()]
     merge_spatial(model, keep=True)
     assert is_merged(model)
-    torch.testing.assert_close(run(model), before, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(run(model), before, rtol=1e-4, atol=1e-4)
     unmerge_spatial(model)
     assert not is_merged(model)
     assert all(torch.equal(now, then) for now, then in zip(model.parameters(), weights, strict=True))
@@ -107,7 +107,7 @@ def test_different_placeholders_in_one_batch() -> None:
         together = model(torch.stack(prompts), visual).hidden
         for sample, prompt in enumerate(prompts):
             alone = model(prompt[None], visual[sample : sample + 1]).hidden
-            torch.testing.assert_close(together[sample : sample + 1], alone, rtol=1e-5, atol=1e-5)
+            torch.testing.assert_close(together[sample : sample + 1], alone, rtol=1e-4, atol=1e-4)
 
 
 def gradients(model: VideoExpert) -> list[torch.Tensor]:

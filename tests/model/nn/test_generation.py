@@ -44,15 +44,15 @@ def test_a_reused_prefix_equals_a_fresh_pass(model: VideoExpert) -> None:
     for text in TEXTS * 2:
         states = read(model, prefix, [text])[0]
         ours = torch.cat((states.predictors, states.last[None]))
-        torch.testing.assert_close(ours, whole(model, text)[-len(text) - 1 :], rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(ours, whole(model, text)[-len(text) - 1 :], rtol=1e-4, atol=1e-4)
 
 
 def test_a_batch_of_texts_equals_one_by_one(model: VideoExpert) -> None:
     prefix = prefix_of(model)
     for together, text in zip(read(model, prefix, TEXTS), TEXTS, strict=True):
         alone = read(model, prefix, [text])[0]
-        torch.testing.assert_close(together.predictors, alone.predictors, rtol=1e-5, atol=1e-5)
-        torch.testing.assert_close(together.last, alone.last, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(together.predictors, alone.predictors, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(together.last, alone.last, rtol=1e-4, atol=1e-4)
     written = generate(model, prefix, TEXTS, GREEDY)
     assert written == [generate(model, prefix, [text], GREEDY)[0] for text in TEXTS]
     assert len({text.ids for text in written}) > 1
@@ -78,7 +78,7 @@ def test_stepping_gives_the_logits_of_one_pass(model: VideoExpert) -> None:
     for step in range(1, len(text) + 1):
         last = read(model, prefix, [text[:step]])[0].last
         torch.testing.assert_close(
-            model.logits(last), model.logits(states[-len(text) + step - 1]), rtol=1e-5, atol=1e-5
+            model.logits(last), model.logits(states[-len(text) + step - 1]), rtol=1e-4, atol=1e-4
         )
 
 
@@ -90,7 +90,7 @@ def test_sdpa_equals_eager(kv_heads: int) -> None:
         prefix = prefix_of(model)
         outputs.append((read(model, prefix, TEXTS), generate(model, prefix, TEXTS, GREEDY)))
     for first, second in zip(outputs[0][0], outputs[1][0], strict=True):
-        torch.testing.assert_close(first.predictors, second.predictors, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(first.predictors, second.predictors, rtol=1e-4, atol=1e-4)
     assert outputs[0][1] == outputs[1][1]
 
 
@@ -132,8 +132,8 @@ def test_a_written_loc_is_located_as_in_the_training_pass() -> None:
             assert draft.located is None and trained is None
             continue
         assert draft.located is not None and draft.located.scores.shape == (len(draft.loc_indices), FRAMES)
-        torch.testing.assert_close(draft.located.scores, trained.scores, rtol=1e-5, atol=1e-5)
-        torch.testing.assert_close(draft.located.windows, trained.windows, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(draft.located.scores, trained.scores, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(draft.located.windows, trained.windows, rtol=1e-4, atol=1e-4)
 
 
 def test_a_given_loc_is_located_even_as_the_first_token(model: VideoExpert) -> None:
@@ -143,19 +143,21 @@ def test_a_given_loc_is_located_even_as_the_first_token(model: VideoExpert) -> N
     with torch.no_grad():
         trained = model(ids[None], visual_tokens(model)).located
     assert reading.located is not None and len(reading.located.scores) == 2
-    torch.testing.assert_close(reading.located.windows, trained.windows, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(reading.located.windows, trained.windows, rtol=1e-4, atol=1e-4)
 
 
 def test_writing_stops_where_each_text_ends(model: VideoExpert) -> None:
     prefix = prefix_of(model)
     free = generate(model, prefix, TEXTS, GREEDY)
-    stop = (free[0].ids[3], free[1].ids[6])
-    ended = generate(model, prefix, TEXTS, GenerationOptions(stop, max_new_tokens=9))
-    for before, after in zip(free, ended, strict=True):
-        first = next((i for i, token in enumerate(before.ids) if token in stop), None)
-        assert after.stopped == (first is not None)
-        assert after.ids == (before.ids if first is None else before.ids[: first + 1])
-    assert {len(text.ids) for text in ended} != {9}
+    lengths = []
+    for stop in sorted({token for text in free for token in text.ids}):
+        ended = generate(model, prefix, TEXTS, GenerationOptions((stop,), max_new_tokens=9))
+        for before, after in zip(free, ended, strict=True):
+            first = before.ids.index(stop) + 1 if stop in before.ids else None
+            assert after.stopped == (first is not None)
+            assert after.ids == before.ids[:first]
+        lengths.append(tuple(len(text.ids) for text in ended))
+    assert any(len(set(several)) > 1 for several in lengths)
 
 
 def sampled(model: VideoExpert, texts: list[torch.Tensor], **settings: float) -> list[Generated]:
