@@ -33,6 +33,7 @@ from videoexpert.nn.cache import PrefixCache
 from videoexpert.nn.experts import ExpertLinear, merge_spatial
 from videoexpert.nn.model import VideoExpert, build_model
 from videoexpert.nn.vision import build_tower
+from videoexpert.options import GenerationOptions
 from videoexpert.predictor import Predictor
 from videoexpert.prompts import grounding
 from videoexpert.timeline import Source, Span
@@ -242,14 +243,14 @@ class WithExperts:
         """Seconds of the same with the prefix kept for other questions, as it is done for a user."""
         began = self.on.now()
         prefix = generation.prefill(self.model, self._ids(self.asked.prefix), self.visual)
-        options = generation.GenerationOptions(stop_ids=(), max_new_tokens=1)
+        options = GenerationOptions(max_new_tokens=1)
         generation.generate(self.model, prefix, [self._ids(self.asked.ids)], options)
         return [self.on.now() - began]
 
     def write(self) -> list[float]:
         """Seconds of each of TOKENS tokens, written behind the prefix and one more."""
         times: list[float] = []
-        options = generation.GenerationOptions(stop_ids=(), max_new_tokens=TOKENS + 1)
+        options = GenerationOptions(max_new_tokens=TOKENS + 1)
         generation.generate(
             self.model, self.prefix, [self._ids([0])], options, on_step=lambda _: times.append(self.on.now())
         )

@@ -34,9 +34,10 @@ from videoexpert.checkpoint import import_published, load_model
 from videoexpert.config import VIDEO_ID
 from videoexpert.nn.compressor import patch_frames
 from videoexpert.nn.experts import decoder_layers
-from videoexpert.nn.generation import Generated, GenerationOptions, generate, prefill, read
+from videoexpert.nn.generation import Generated, generate, prefill, read
 from videoexpert.nn.losses import LossWeights, MomentTargets, all_losses
 from videoexpert.nn.model import ModelOutput, VideoExpert
+from videoexpert.options import GenerationOptions
 
 PUBLIC = Path(__file__).resolve().parents[2] / "shared" / "conformance" / "videoexpert"
 NEW_TOKENS = 12
@@ -150,8 +151,8 @@ def generate_cases(folder: Path, models: Models) -> Iterator[Case]:
         ids, visual = case["input_ids"][0].long(), case["features_q"][0].float() / 4
         cut = ids.tolist().index(VIDEO_ID) + 1
         prefix = prefill(model, ids[:cut], visual)
-        options = GenerationOptions((STOP,), max_new_tokens=NEW_TOKENS)
-        written = generate(model, prefix, [ids[cut:]], options)[0]
+        options = GenerationOptions(max_new_tokens=NEW_TOKENS)
+        written = generate(model, prefix, [ids[cut:]], options, stop_ids=(STOP,))[0]
         yield Case(f"{path.stem} ids", same(list(written.ids), case["generated_ids"].tolist()), 0)
         text = torch.cat((ids[cut:], case["generated_ids"].long()))
         states = read(model, prefix, [text])[0].predictors[len(ids) - cut :]

@@ -43,7 +43,6 @@ _PACKAGES = (
     _Package("torch", "the model"),
     _Package("transformers", "the model"),
     _Package("safetensors", "the model's weights"),
-    _Package("sentencepiece", "the model's tokenizer"),
     _Package("opentimelineio", "OTIO files", extra="otio"),
     _Package("decord2", "--decoder decord", extra="decord"),
     _Package("flash-attn", "flash attention on CUDA", extra="flash"),

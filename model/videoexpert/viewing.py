@@ -4,7 +4,7 @@ Keys and values of one window are held at a time, however long the video is.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -84,12 +84,17 @@ class Viewing:
         """
         prefix = self._prefix(window, len(texts))
         most = min(options.max_new_tokens, self._room(prefix, texts, least=1))
-        how = generation.GenerationOptions(self._stop_ids, most, options.temperature, options.top_p, options.seed)
+        within = replace(options, max_new_tokens=most)
         written: list[Written] = []
         for part in self._parts(texts):
             self._report("generate", window, 0, most)
             drafts = generation.generate(
-                self._model, prefix, part, how, on_step=lambda done: self._report("generate", window, done, most)
+                self._model,
+                prefix,
+                part,
+                within,
+                stop_ids=self._stop_ids,
+                on_step=lambda done: self._report("generate", window, done, most),
             )
             written += [self._written(window, draft) for draft in drafts]
         return written

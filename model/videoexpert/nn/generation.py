@@ -14,6 +14,7 @@ from videoexpert.nn.cache import PrefixCache
 from videoexpert.nn.layout import TokenLayout
 from videoexpert.nn.locator import LocatorOutput
 from videoexpert.nn.model import VideoExpert
+from videoexpert.options import GenerationOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,29 +29,6 @@ class VisualPrefix:
     def frames(self) -> Tensor:
         """Hidden states of the frame tokens: [T, H]."""
         return self.layout.rows.take(self.hidden[None])[0]
-
-
-@dataclass(frozen=True, slots=True)
-class GenerationOptions:
-    """How to write. stop_ids: tokens that end a text. temperature: 0 takes the likeliest token, above 0 samples.
-
-    top_p: sample among the likeliest tokens that together have this probability, (0, 1]. seed: the same seed gives the
-    same text, whatever else is in the batch.
-    """
-
-    stop_ids: tuple[int, ...]
-    max_new_tokens: int = 256
-    temperature: float = 0.0
-    top_p: float = 1.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.max_new_tokens < 1:
-            raise ValueError(f"max_new_tokens must be at least 1, got {self.max_new_tokens}")
-        if not self.temperature >= 0:
-            raise ValueError(f"temperature must not be negative, got {self.temperature}")
-        if not 0 < self.top_p <= 1:
-            raise ValueError(f"top_p must be in (0, 1], got {self.top_p}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +93,12 @@ def generate(
     texts: Sequence[Tensor],
     options: GenerationOptions,
     *,
+    stop_ids: Sequence[int] = (),
     on_step: Callable[[int], None] | None = None,
 ) -> list[Generated]:
     """Write on from each of the texts of ids [L_i], none empty, behind the prefix, each as if it were alone.
 
+    options: the same seed gives the same text, whatever else is in the batch. stop_ids: tokens that end a text.
     on_step: called after each step with the number of tokens that the longest text has by then.
     """
     batch = _Batch.start(model, prefix, texts, room=options.max_new_tokens)
@@ -128,7 +108,7 @@ def generate(
         states = batch.hidden[:, -1]
         chosen = _choose(model.logits(states), options, [draft.generator for draft in going])
         for draft, token, state in zip(going, chosen.tolist(), states, strict=True):
-            draft.add(token, state, options.stop_ids, model.config.loc_id)
+            draft.add(token, state, stop_ids, model.config.loc_id)
         if on_step is not None:
             on_step(step + 1)
         rows = [row for row, draft in enumerate(going) if not draft.stopped]
@@ -194,7 +174,7 @@ class _Draft:
     loc_states: list[Tensor] = field(default_factory=list)
     stopped: bool = False
 
-    def add(self, token: int, state: Tensor, stop_ids: tuple[int, ...], loc_id: int) -> None:
+    def add(self, token: int, state: Tensor, stop_ids: Sequence[int], loc_id: int) -> None:
         if token == loc_id:
             self.loc_indices.append(len(self.ids))
             self.loc_states.append(state)  # the state that predicts a [LOC] represents it (spec §4)

@@ -8,7 +8,6 @@ from videoexpert.config import Attention
 from videoexpert.nn.experts import merge_spatial
 from videoexpert.nn.generation import (
     Generated,
-    GenerationOptions,
     VisualPrefix,
     generate,
     log_probabilities,
@@ -16,9 +15,10 @@ from videoexpert.nn.generation import (
     read,
 )
 from videoexpert.nn.model import VideoExpert
+from videoexpert.options import GenerationOptions
 
 PLACEHOLDER = 4
-GREEDY = GenerationOptions((), max_new_tokens=9)
+GREEDY = GenerationOptions(max_new_tokens=9)
 TEXTS = [prompt_ids(12, 0, seed=7)[1:], prompt_ids(5, 0, seed=8)[1:], prompt_ids(9, 0, seed=9)[1:]]
 
 
@@ -121,7 +121,7 @@ def fond_of_locs(model: VideoExpert) -> VideoExpert:
 def test_a_written_loc_is_located_as_in_the_training_pass() -> None:
     model = fond_of_locs(tiny_model())
     prefix = prefix_of(model)
-    written = generate(model, prefix, TEXTS, GenerationOptions((), max_new_tokens=20))
+    written = generate(model, prefix, TEXTS, GenerationOptions(max_new_tokens=20))
     assert sum(len(text.loc_indices) for text in written) >= 2
     for text, draft in zip(TEXTS, written, strict=True):
         assert [draft.ids[i] for i in draft.loc_indices] == [LOC_ID] * len(draft.loc_indices)
@@ -151,7 +151,7 @@ def test_writing_stops_where_each_text_ends(model: VideoExpert) -> None:
     free = generate(model, prefix, TEXTS, GREEDY)
     lengths = []
     for stop in sorted({token for text in free for token in text.ids}):
-        ended = generate(model, prefix, TEXTS, GenerationOptions((stop,), max_new_tokens=9))
+        ended = generate(model, prefix, TEXTS, GenerationOptions(max_new_tokens=9), stop_ids=(stop,))
         for before, after in zip(free, ended, strict=True):
             first = before.ids.index(stop) + 1 if stop in before.ids else None
             assert after.stopped == (first is not None)
@@ -161,7 +161,7 @@ def test_writing_stops_where_each_text_ends(model: VideoExpert) -> None:
 
 
 def sampled(model: VideoExpert, texts: list[torch.Tensor], **settings: float) -> list[Generated]:
-    options = GenerationOptions((), max_new_tokens=9, temperature=1.5, **settings)  # type: ignore[arg-type]
+    options = GenerationOptions(max_new_tokens=9, temperature=1.5, **settings)  # type: ignore[arg-type]
     return generate(model, prefix_of(model), texts, options)
 
 
@@ -183,7 +183,7 @@ def test_a_sampled_token_is_as_frequent_as_it_is_likely(model: VideoExpert) -> N
     likely = model.logits(read(model, prefix, [text])[0].last).softmax(-1).detach()
     counts = torch.zeros_like(likely)
     for seed in range(600):
-        options = GenerationOptions((), max_new_tokens=1, temperature=1.0, seed=seed)
+        options = GenerationOptions(max_new_tokens=1, temperature=1.0, seed=seed)
         counts[generate(model, prefix, [text], options)[0].ids[0]] += 1
     assert float((counts / 600 - likely).abs().max()) < 0.06
 
@@ -214,4 +214,4 @@ def test_what_cannot_be_asked(model: VideoExpert) -> None:
             read(model, prefix_of(model), texts)
     for settings in ({"max_new_tokens": 0}, {"temperature": -1.0}, {"top_p": 0.0}, {"top_p": 1.5}):
         with pytest.raises(ValueError, match="must"):
-            GenerationOptions((), **settings)
+            GenerationOptions(**settings)
