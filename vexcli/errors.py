@@ -4,8 +4,6 @@
 130 interrupted (Ctrl-C) · 143 terminated
 """
 
-from difflib import get_close_matches
-
 from videoexpert.errors import CheckpointError, ExtraMissingError, RequestError, ToolMissingError, VideoExpertError
 
 EXIT_FAILED = 1
@@ -44,9 +42,3 @@ def exit_code(error: VideoExpertError) -> int:
 def describe(error: VideoExpertError) -> str:
     """What is wrong, and what to do next, on one line."""
     return f"{error.message}; {error.hint}" if error.hint else error.message
-
-
-def did_you_mean(word: str, known: list[str]) -> str | None:
-    """`did you mean ...?` with the closest known word, or None where nothing is close."""
-    matches = get_close_matches(word, known, n=1)
-    return f"did you mean '{matches[0]}'?" if matches else None

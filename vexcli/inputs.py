@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from vexcli.errors import InputError, UsageError, did_you_mean
-from videoexpert.errors import VideoExpertError
+from vexcli.errors import InputError, UsageError
+from videoexpert.errors import VideoExpertError, did_you_mean_file
 
 VIDEO_SUFFIXES = frozenset(
     (
@@ -83,12 +83,7 @@ def may_be_input(word: str) -> bool:
 
 def missing_file(path: str) -> InputError:
     """The error for a path where nothing is, with the nearest name in its folder."""
-    folder, name = os.path.split(path)
-    try:
-        near = did_you_mean(name, os.listdir(folder or "."))
-    except OSError:
-        near = None
-    return InputError(f"{path}: no such file", hint=near)
+    return InputError(f"{path}: no such file", hint=did_you_mean_file(path))
 
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:

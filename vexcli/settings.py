@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vexcli.errors import UsageError, did_you_mean
+from vexcli.errors import UsageError
+from videoexpert.errors import did_you_mean
 
 FILE_NAME = "vex.yaml"
 

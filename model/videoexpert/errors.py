@@ -15,6 +15,9 @@
 A bare ValueError is never one of these: it means a mistake in the program, not in what the user gave.
 """
 
+import os
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Literal
 
 DISTRIBUTION = "vex-video"
@@ -105,3 +108,18 @@ class ExtraMissingError(VideoExpertError):
     def __init__(self, what: str, *, extra: str) -> None:
         super().__init__(f"{what} needs the optional '{extra}' packages", hint=f"pip install '{DISTRIBUTION}[{extra}]'")
         self.extra = extra
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """`did you mean '...'?` with the closest known word, or None where nothing is close."""
+    matches = get_close_matches(word, list(known), n=1)
+    return f"did you mean '{matches[0]}'?" if matches else None
+
+
+def did_you_mean_file(path: str) -> str | None:
+    """`did_you_mean` for a path where nothing is: the nearest name in its folder."""
+    folder, name = os.path.split(path)
+    try:
+        return did_you_mean(name, os.listdir(folder or "."))
+    except OSError:
+        return None

@@ -6,10 +6,9 @@ by that name; any other one is named by its path.
 
 import os
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
-from videoexpert.errors import CheckpointError
+from videoexpert.errors import CheckpointError, did_you_mean
 
 CONFIG_FILE = "config.json"
 """The file that makes a folder a model."""
@@ -92,5 +91,5 @@ def _advice(model: str) -> str:
         if known.name == model:
             return f"it is not installed: {known.source}"
     names = [place.name for place in installed()]
-    near = get_close_matches(model, [*names, *(known.name for known in KNOWN)], n=1)
-    return f"did you mean '{near[0]}'?" if near else "vex models list shows the models that are there"
+    near = did_you_mean(model, [*names, *(known.name for known in KNOWN)])
+    return near or "vex models list shows the models that are there"

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from videoexpert.errors import ResultsError
+from videoexpert.errors import ResultsError, did_you_mean_file
 
 STDIN = "-"
 """The path that means standard input."""
@@ -238,7 +238,7 @@ def _read(path: str | os.PathLike[str], file: str) -> bytes:
                 raise ResultsError(f"{file}: is not a results file but binary data", hint=_OTHER_FILE)
             return head + stream.read()
     except FileNotFoundError as error:
-        raise ResultsError(f"{file}: no such file") from error
+        raise ResultsError(f"{file}: no such file", hint=did_you_mean_file(file)) from error
     except IsADirectoryError as error:
         raise ResultsError(f"{file}: is a directory", hint=_OTHER_FILE) from error
     except PermissionError as error:

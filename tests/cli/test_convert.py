@@ -116,3 +116,8 @@ def test_a_folder_that_cannot_be_written_to_is_one_line(vex: Vex, talk: Path, tm
     ran = vex("convert", "talk.json", "-t", "srt", "-o", "file/x.srt")
     assert ran.code == 1
     assert ran.err == "error: file: is not a folder; choose another folder with -o\n"
+
+
+def test_a_misspelt_file_is_met_with_the_nearest_name(vex: Vex, talk: Path) -> None:
+    ran = vex("convert", "tlk.json", "-t", "srt")
+    assert (ran.code, ran.err) == (1, "error: tlk.json: no such file; did you mean 'talk.json'?\n")

@@ -8,7 +8,7 @@ from vexcli.batch import Batch
 from vexcli.console import Console, printable
 from vexcli.errors import UsageError
 from vexcli.inputs import Selection, find_videos
-from vexcli.options import AsJson, AsJsonLines, Decoder, DecoderName, Exclude, Include, Inputs, NulSeparated, Timeout
+from vexcli.options import AsJson, AsJsonLines, DecoderName, Exclude, Include, Inputs, NulSeparated, Timeout
 
 if TYPE_CHECKING:
     from vexcli.outputs.probed import Report
@@ -23,6 +23,7 @@ Rule = Annotated[
         "--sampling", help="From the first to the last frame, as the model learnt; or the middles of N parts."
     ),
 ]
+Decodes = Annotated[DecoderName, typer.Option("--decoder", help="What decodes them, with --check.")]
 Check = Annotated[bool, typer.Option("--check", help="Also decode the sampled frames (100 without -n) to find damage.")]
 
 
@@ -37,7 +38,7 @@ def probe(
     include: Include = None,
     exclude: Exclude = None,
     nul_separated: NulSeparated = False,
-    decoder: Decoder = "auto",
+    decoder: Decodes = "auto",
     timeout: Timeout = None,
 ) -> None:
     """Show what videos really are.

@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from vexcli.errors import UsageError, did_you_mean
+from vexcli.errors import UsageError
 from vexcli.outputs.documents import write_csv, write_json, write_jsonl, write_tsv
 from vexcli.outputs.editing import write_chapters, write_edl, write_otio
 from vexcli.outputs.subtitles import write_srt, write_vtt
+from videoexpert.errors import did_you_mean
 from videoexpert.timeline import Timeline
 
 __all__ = ["WRITERS", "Writer", "format_of_suffix", "writer_for"]
