@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from hypothesis import strategies as st
 
-from videoexpert.timeline import TASKS, Answer, Moment, Provenance, Saliency, Source, Span, Timeline
+from videoexpert.timeline import LETTERS, TASKS, Answer, Moment, Provenance, Saliency, Source, Span, Timeline
 
 LONGEST = 400_000.0
 """Seconds: more than the 99 hours that two digits can count."""
@@ -66,10 +66,18 @@ def timelines(draw: st.DrawFn) -> Timeline:
         query=draw(st.none() | texts()),
         moments=tuple(draw(st.lists(moment, max_size=4))),
         saliency=draw(st.none() | saliencies()),
-        answer=draw(st.none() | st.builds(Answer, texts(), st.none() | texts())),
+        answer=draw(st.none() | st.builds(Answer, texts(), st.none() | texts()) | choices()),
         provenance=draw(st.none() | st.builds(Provenance, texts(), st.none() | texts(), windows, seeds)),
         warnings=tuple(draw(st.lists(texts(), max_size=2))),
+        id=draw(st.none() | texts()),
     )
+
+
+@st.composite
+def choices(draw: st.DrawFn) -> Answer:
+    """An answer that was chosen from options."""
+    options = tuple(draw(st.lists(texts(), min_size=1, max_size=len(LETTERS))))
+    return Answer(draw(texts()), draw(st.sampled_from(LETTERS[: len(options)])), options)
 
 
 def _numbers() -> st.SearchStrategy[float]:

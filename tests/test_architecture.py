@@ -19,12 +19,15 @@ EVERYTHING = sorted([*SOURCES, *ROOT.glob("tests/**/*.py"), *ROOT.glob("benchmar
 LAYERS = (
     {"errors"},
     {"timeline", "atomic", "ffmpeg", "config", "jsonfile", "progress", "options"},
-    {"results", "video", "environment", "hub", "device", "captions", "decode", "nn", "data"},
+    {"results", "video", "environment", "hub", "device", "captions", "decode", "nn", "metrics"},
     {"windows", "prompts", "checkpoint", "choice"},
     {"features", "wording"},
-    {"viewing"},
+    {"store"},
+    {"data", "viewing"},
     {"answering", "describing"},
-    {"predictor", "train"},
+    {"predictor"},
+    {"evaluation"},
+    {"train"},
 )
 CHEAP = {"errors", "timeline"}
 # What writes files is loaded by the commands that write some; what needs torch never is.

@@ -39,7 +39,7 @@ def choose_options(viewing: Viewing, asked: Sequence[Asked], texts: Sequence[str
     answered = []
     for said, rows in zip(located, likely, strict=True):
         chosen = choose(np.array(rows), _peaks(said))
-        answer = Answer(texts[chosen], letters[chosen])
+        answer = Answer(texts[chosen], letters[chosen], tuple(texts))
         answered.append(Answered(answer, tuple(rank_moments(each) for each in said)))
     return answered
 

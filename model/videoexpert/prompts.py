@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 from videoexpert.config import IGNORED, LOC, VIDEO_ID
 from videoexpert.errors import DataError
+from videoexpert.timeline import LETTERS
 
 VIDEO = "<video>"
 SYSTEM = (
@@ -18,6 +19,8 @@ SYSTEM = (
     "and polite answers to the user's questions."
 )
 BASED_ON = "Based on the given video, answer the question: "
+HIGHLIGHTS = "the most interesting moments"
+"""What is asked for where highlights are wanted without a query: the model finds only what is named."""
 
 GROUNDING = (
     "During which frames can we see {}?",
@@ -133,12 +136,14 @@ def option_letters(count: int) -> tuple[str, ...]:
     """A, B, C, ... for 1 to 26 options."""
     if not 1 <= count <= 26:
         raise ValueError(f"from 1 to 26 options can be given, got {count}")
-    return tuple(chr(ord("A") + index) for index in range(count))
+    return LETTERS[:count]
 
 
-def asking(question: str) -> Turn:
-    """A free question, put like the others (spec §10b)."""
-    return Turn(f"{VIDEO}\n{BASED_ON}{_asked(question)}")
+def asking(question: str, *, answer: str | None = None, evidence: bool = False) -> Turn:
+    """A free question, put like the others (spec §10b). answer: what is learnt; evidence: begins with when."""
+    if answer is not None and evidence:
+        answer = f"From {LOC}. {answer}"
+    return Turn(f"{VIDEO}\n{BASED_ON}{_asked(question)}", answer)
 
 
 def located_dialogue(messages: Sequence[tuple[str, str]]) -> tuple[list[Turn], list[tuple[str, str]]]:

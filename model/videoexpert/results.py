@@ -8,13 +8,14 @@ line is wrong. `vexcli/schema/results-1.json` describes it for other programs.
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from fractions import Fraction
 from typing import Any, TypeVar
 
 from videoexpert.jsonfile import Node, dump_json, read_nodes
 from videoexpert.timeline import (
+    LETTERS,
     TASKS,
     TIME_TOLERANCE,
     Answer,
@@ -40,9 +41,13 @@ def dumps_document(timelines: Iterable[Timeline]) -> str:
     return _layout({"schema": SCHEMA, "results": [_pack(timeline) for timeline in timelines]})
 
 
-def dumps_line(timeline: Timeline) -> str:
-    """One line of JSON lines, without its newline; it holds no lone surrogates."""
-    return dump_json({"schema": SCHEMA} | _pack(timeline))
+def dumps_line(timeline: Timeline, *, dialogue: Sequence[tuple[str, str]] = ()) -> str:
+    """One line of JSON lines, without its newline; it holds no lone surrogates.
+
+    dialogue: the questions and answers of an annotated conversation, which stand beside the timeline.
+    """
+    turns = [{"question": question, "answer": answer} for question, answer in dialogue]
+    return dump_json({"schema": SCHEMA} | _pack(timeline) | _known(dialogue=turns or None))
 
 
 def read_results(path: str | os.PathLike[str]) -> list[Timeline]:
@@ -50,7 +55,7 @@ def read_results(path: str | os.PathLike[str]) -> list[Timeline]:
 
     Raises ResultsError, with `file:line:` where a line is to blame, for everything that is not a results file.
     """
-    return [timeline for node in read_nodes(path) for timeline in _results(node)]
+    return [timeline_of(part) for node in read_nodes(path) for part in results_of(node)]
 
 
 def _pack(timeline: Timeline) -> dict[str, Any]:
@@ -58,6 +63,7 @@ def _pack(timeline: Timeline) -> dict[str, Any]:
     video, saliency, answer, origin = timeline.video, timeline.saliency, timeline.answer, timeline.provenance
     windows = [[window.start, window.end] for window in origin.windows] if origin else []
     return _known(
+        id=timeline.id,
         video=_known(
             path=video.path,
             duration=video.duration,
@@ -69,7 +75,7 @@ def _pack(timeline: Timeline) -> dict[str, Any]:
         query=timeline.query,
         moments=[_pack_moment(moment) for moment in timeline.moments],
         saliency=saliency and {"times": saliency.times, "scores": saliency.scores},
-        answer=answer and _known(text=answer.text, option=answer.option),
+        answer=answer and _known(text=answer.text, option=answer.option, options=answer.options or None),
         provenance=origin
         and _known(model=origin.model, prompt=origin.prompt, windows=windows or None, seed=origin.seed),
         warnings=timeline.warnings or None,
@@ -104,17 +110,16 @@ def _holds_object(value: Any) -> bool:
     return any(isinstance(part, dict) or _holds_object(part) for part in parts)
 
 
-def _results(node: Node) -> Iterator[Timeline]:
-    """The timelines of a document, or the one of a line."""
+def results_of(node: Node) -> Iterator[Node]:
+    """The results of a document, or the one that a line is. Raises ResultsError where it is neither."""
     schema = node.member("schema")
     if schema is None:
         raise node.error('not a results file: "schema" is missing', hint=f'results state "schema": "{SCHEMA}"')
     _check_schema(schema)  # first of all: of another version nothing else can be said
     if node.member("results") is None:
-        yield _timeline(node)
+        yield node
     else:
-        for item in node.members(required=("schema", "results"))["results"].items():
-            yield _timeline(item)
+        yield from node.members(required=("schema", "results"))["results"].items()
 
 
 def _check_schema(node: Node) -> None:
@@ -125,10 +130,11 @@ def _check_schema(node: Node) -> None:
         raise node.error(f'"schema" must be "{SCHEMA}", not {dump_json(name)}')
 
 
-def _timeline(node: Node) -> Timeline:
+def timeline_of(node: Node) -> Timeline:
+    """The timeline of one of `results_of`. Raises ResultsError at the line of what is wrong with it."""
     member = node.members(
         required=("video", "task"),
-        optional=("schema", "query", "moments", "saliency", "answer", "provenance", "warnings"),
+        optional=("schema", "id", "query", "moments", "saliency", "answer", "provenance", "warnings", "dialogue"),
     )
     if "schema" in member:
         _check_schema(member["schema"])
@@ -142,7 +148,17 @@ def _timeline(node: Node) -> Timeline:
         answer=_optional(member.get("answer"), _answer),
         provenance=_optional(member.get("provenance"), _provenance),
         warnings=tuple(item.text() for item in _items(member.get("warnings"))),
+        id=_optional(member.get("id"), Node.text),
     )
+
+
+def dialogue_of(node: Node) -> tuple[tuple[str, str], ...]:
+    """The questions and answers beside the timeline of one of `results_of`; () where it has none."""
+    dialogue = node.member("dialogue")
+    if dialogue is None or dialogue.value is None:
+        return ()
+    turns = [turn.members(required=("question", "answer")) for turn in dialogue.items()]
+    return tuple((turn["question"].text(), turn["answer"].text()) for turn in turns)
 
 
 def _source(node: Node) -> Source:
@@ -220,8 +236,15 @@ def _saliency(node: Node) -> Saliency:
 
 
 def _answer(node: Node) -> Answer:
-    member = node.members(required=("text",), optional=("option",))
-    return Answer(member["text"].text(), _optional(member.get("option"), Node.text))
+    member = node.members(required=("text",), optional=("option", "options"))
+    options = tuple(item.text() for item in _items(member.get("options")))
+    letter = _optional(member.get("option"), Node.text)
+    if len(options) > len(LETTERS):
+        raise member["options"].error(f'"options" holds {len(options)} texts, more than there are letters')
+    if options and (letter is None or letter not in LETTERS[: len(options)]):
+        blamed = member.get("option", member["options"])
+        raise blamed.error(f'"option" must be one of the letters {", ".join(LETTERS[: len(options)])}')
+    return Answer(member["text"].text(), letter, options)
 
 
 def _provenance(node: Node) -> Provenance:

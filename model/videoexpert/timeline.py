@@ -15,6 +15,9 @@ Task = Literal["ground", "highlights", "caption", "ask", "annotation"]
 
 TASKS: tuple[Task, ...] = get_args(Task)
 
+LETTERS = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+"""What the options of a question are called, in their order."""
+
 TIME_TOLERANCE = 1e-3
 """Seconds by which a moment may end after the video: containers round their duration to milliseconds."""
 
@@ -92,10 +95,18 @@ class Saliency:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer to a question. option: the letter chosen ("A", "B", ...), None where no options were given."""
+    """The answer to a question.
+
+    option: the letter chosen ("A", "B", ...), None where no options were given; options: what there was to choose from.
+    """
 
     text: str
     option: str | None = None
+    options: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.options and (self.option is None or self.option not in LETTERS[: len(self.options)]):
+            raise ValueError(f"option must be a letter of {len(self.options)} options, got {self.option!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +148,7 @@ class Timeline:
 
     moments: in the order of the task (best first for `ground`, by time for `caption`); all inside the video.
     warnings: what the reader of the result should know, for example that part of the video was damaged.
+    id: what an annotation calls the question (a qid), by which a prediction and the truth are put together.
     """
 
     video: Source
@@ -147,6 +159,7 @@ class Timeline:
     answer: Answer | None = None
     provenance: Provenance | None = None
     warnings: tuple[str, ...] = field(default=())
+    id: str | None = None
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:

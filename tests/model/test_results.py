@@ -186,6 +186,13 @@ MISTAKES: list[tuple[dict[str, Any], str, str]] = [
         'item 1 of "times" must be a number, not "0" [write it without quotes]',
     ),
     ({"answer": {"option": "A"}}, '{\n        "option"', '"answer" has no "text"'),
+    (
+        {"answer": {"text": "in", "option": "C", "options": ["in", "out"]}},
+        '"C"',
+        '"option" must be one of the letters A, B',
+    ),
+    ({"answer": {"text": "in", "options": ["in"]}}, '[\n          "in"', '"option" must be one of the letters A'),
+    ({"id": 8737}, "8737", '"id" must be a text in quotes, not 8737'),
     ({"provenance": {"model": "m", "seed": 1.5}}, "1.5", '"seed" must be a whole number, not 1.5'),
     (
         {"provenance": {"model": "m", "windows": [[0, 9], [8]]}},
@@ -321,7 +328,7 @@ def test_the_schema_is_valid_and_knows_the_tasks() -> None:
 
 
 # The mistakes that need two values to be seen; a schema cannot say them.
-BEYOND_THE_SCHEMA = ("lies", "must lie after", "must rise", "holds", "not Infinity", "not NaN")
+BEYOND_THE_SCHEMA = ("one of the letters", "lies", "must lie after", "must rise", "holds", "not Infinity", "not NaN")
 
 
 @pytest.mark.parametrize(("change", "says"), [(change, says) for change, _, says in MISTAKES])
