@@ -12,7 +12,7 @@ import typer
 from vexcli.batch import Batch
 from vexcli.console import Console
 from vexcli.errors import InputError, UsageError
-from vexcli.inputs import STDIN, VIDEO_SUFFIXES
+from vexcli.inputs import STDIN, has_video_suffix
 from vexcli.times import OpenSpan, parse_span
 from videoexpert.errors import OutputError, VideoExpertError
 from videoexpert.timeline import Moment, Timeline
@@ -136,7 +136,7 @@ def _check_kind(source: str, spans: Sequence[str] | None) -> None:
     suffix = os.path.splitext(source)[1].lower()
     if spans and (source == STDIN or suffix in {".json", ".jsonl"}):
         raise UsageError(f"{source}: --span goes with a video, not with results", hint="leave --span out")
-    if not spans and suffix in VIDEO_SUFFIXES:
+    if not spans and has_video_suffix(source):
         raise UsageError(f"{source}: is a video: say what to cut out", hint="add --span 12.5-20, or give results")
 
 

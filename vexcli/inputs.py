@@ -16,14 +16,6 @@ from typing import BinaryIO
 from vexcli.errors import InputError, UsageError
 from videoexpert.errors import VideoExpertError, did_you_mean_file
 
-VIDEO_SUFFIXES = frozenset(
-    (
-        *(".3g2", ".3gp", ".asf", ".avi", ".dv", ".f4v", ".flv", ".gif", ".h264", ".hevc", ".ivf", ".m2ts", ".m2v"),
-        *(".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".obu", ".ogm", ".ogv", ".rm"),
-        *(".rmvb", ".ts", ".vob", ".webm", ".wmv", ".wtv"),
-    )
-)
-
 STDIN = "-"
 
 Problem = Callable[[VideoExpertError], None]
@@ -43,7 +35,7 @@ class Selection:
 
     def keeps_in_folder(self, path: str) -> bool:
         """As `keeps`; without --include, a file in a folder also needs a video's suffix."""
-        known = bool(self.include) or os.path.splitext(path)[1].lower() in VIDEO_SUFFIXES
+        known = bool(self.include) or has_video_suffix(path)
         return known and self.keeps(path)
 
 
@@ -75,9 +67,16 @@ def find_videos(
             on_problem(_nothing_found(given, selection))
 
 
+def has_video_suffix(path: str) -> bool:
+    """Whether a file is taken for a video by its name."""
+    from videoexpert.video.suffixes import VIDEO_SUFFIXES
+
+    return os.path.splitext(path)[1].lower() in VIDEO_SUFFIXES
+
+
 def may_be_input(word: str) -> bool:
     """Whether a word names something to look at, there or not, rather than being a question."""
-    known = os.path.splitext(word)[1].lower() in VIDEO_SUFFIXES
+    known = has_video_suffix(word)
     return word == STDIN or known or os.path.lexists(word) or "/" in word or (glob.has_magic(word) and " " not in word)
 
 

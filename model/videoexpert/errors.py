@@ -4,7 +4,9 @@
     ├── VideoError          a video that cannot be opened or decoded (has a `kind`)
     ├── ResultsError        a results file that does not hold what it should (file:line)
     ├── CheckpointError     a model's files are missing, damaged, unsafe or do not fit together (has `problems`)
+    ├── DownloadError       a file that cannot be fetched, or is not the one expected
     ├── DataError           an annotation that nothing can be learnt from
+    ├── TrainingError       a training run that cannot go on
     ├── RequestError        a question or an option that does not fit the model or contradicts another
     ├── DeviceError         a device, or its memory or number format, that the model cannot run with
     ├── OutputError         a file that cannot be written
@@ -63,7 +65,15 @@ class VideoError(VideoExpertError):
 
 
 class ResultsError(VideoExpertError):
-    """A results file with something wrong in it; the message starts with `file:line:` where a line is known."""
+    """A results or annotation file with something wrong in it. where: `file:line`, with which the message starts then.
+
+    where is empty where no line is to blame.
+    """
+
+    def __init__(self, message: str, *, where: str = "", hint: str | None = None) -> None:
+        super().__init__(f"{where}: {message}" if where else message, hint=hint)
+        self.where = where
+        self.complaint = message
 
 
 class CheckpointError(VideoExpertError):
@@ -74,8 +84,16 @@ class CheckpointError(VideoExpertError):
         self.problems = problems
 
 
+class DownloadError(VideoExpertError):
+    """A file that cannot be fetched, that may not be, or that is not the one expected."""
+
+
 class DataError(VideoExpertError):
     """An annotation that nothing can be learnt from."""
+
+
+class TrainingError(VideoExpertError):
+    """A training run that cannot go on: its numbers left all bounds, or it is not the run that was begun."""
 
 
 class RequestError(VideoExpertError):

@@ -25,6 +25,7 @@ Steps = tuple[str | int, ...]
 
 _HEAD = 65536
 _LONGEST_INTEGER = 300
+_SPACE = re.compile(r"[ \t\n\r]*")
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
 # Written as escapes: what UTF-8 cannot hold (lone surrogates), what some readers take for the end of a line, and
 # what a terminal would obey.
@@ -47,14 +48,72 @@ def read_nodes(path: str | os.PathLike[str]) -> list["Node"]:
     A byte order mark, CRLF and blank lines are accepted. Raises ResultsError where the file cannot be read, is empty
     or no UTF-8, or where its JSON is broken or repeats a key.
     """
-    file = "<stdin>" if path == STDIN else os.fspath(path)
-    text = _decode(file, _read(path, file))
+    file = name_of(path)
+    text = decode_text(file, read_bytes(path))
     lines = [_Text(file, line, number) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     if not lines:
         raise ResultsError(f"{file}: is empty", hint="the run that should have written it may have been stopped")
     if len(lines) > 1 and lines[0].is_whole_object():
         return [line.parse() for line in lines]
     return [_Text(file, text, 1).parse()]
+
+
+def parse_node(file: str, text: str, line: int) -> "Node":
+    """The JSON value that `text` is, which begins on this line of the file. Raises ResultsError where it is broken."""
+    return _Text(file, text, line).parse()
+
+
+def iterate_parts(file: str, text: str, *, line: int = 1) -> Iterator[tuple[str, "Node"]]:
+    """The parts of the object or list that the text of a file is, with their keys ("" in a list), one by one.
+
+    What is wrong with a part is looked for within it only, so that files of many megabytes are read fast. line: on
+    which the text begins. Raises ResultsError where the JSON is broken, after the parts that stand before.
+    """
+    whole = _Text(file, text, line)
+    try:
+        yield from _parts(whole)
+    except (ValueError, RecursionError, _RepeatedKeyError):
+        whole.parse()  # says what is wrong, and on which line
+        raise
+
+
+def _parts(whole: "_Text") -> Iterator[tuple[str, "Node"]]:
+    text, line, counted = whole.text, whole.first_line, 0
+    at = _skip_space(text, 0)
+    opening = text[at : at + 1]
+    if opening not in ("{", "["):
+        raise whole.parse().error("must be an object or a list")
+    closing = "}" if opening == "{" else "]"
+    at = _skip_space(text, at + 1)
+    if text[at : at + 1] == closing:
+        return
+    while True:
+        key = ""
+        if opening == "{":
+            key, at = _DECODER.raw_decode(text, at)
+            at = _expect(text, at, ":")
+        value, end = _DECODER.raw_decode(text, at)
+        line, counted = line + text.count("\n", counted, at), at
+        yield key, Node(_Text(whole.file, text[at:end], line), (), value)
+        at = _skip_space(text, end)
+        if text[at : at + 1] == closing:
+            break
+        at = _expect(text, at, ",")
+    if text[at + 1 :].strip():
+        raise ValueError
+
+
+def _skip_space(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    return at if found is None else found.end()
+
+
+def _expect(text: str, at: int, sign: str) -> int:
+    """The place after `sign`, which must come next."""
+    at = _skip_space(text, at)
+    if text[at : at + 1] != sign:
+        raise ValueError
+    return _skip_space(text, at + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +129,18 @@ class Node:
         """What to call the value in a message: `"end"`, `item 3 of "windows"`."""
         return _name(self.steps)
 
+    def parts(self) -> Iterator[tuple[str, "Node"]]:
+        """`iterate_parts` of a value that is all of its text, as those of `iterate_parts` are."""
+        return iterate_parts(self.source.file, self.source.text, line=self.source.first_line)
+
+    @property
+    def where(self) -> str:
+        """`file:line` of the value."""
+        return self.source.where(self.source.offset(self.steps))
+
     def error(self, message: str, *, hint: str | None = None) -> ResultsError:
         """The error that blames this value."""
-        return self.source.error(message, self.source.offset(self.steps), hint=hint)
+        return ResultsError(message, where=self.where, hint=hint)
 
     def members(self, *, required: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, "Node"]:
         """The parts of an object by key; an optional key that holds null is as good as absent."""
@@ -151,8 +219,10 @@ class _Text:
         return Node(self, (), value)
 
     def error(self, message: str, offset: int, *, hint: str | None = None) -> ResultsError:
-        line = self.first_line + self.text.count("\n", 0, offset)
-        return ResultsError(f"{self.file}:{line}: {message}", hint=hint)
+        return ResultsError(message, where=self.where(offset), hint=hint)
+
+    def where(self, offset: int) -> str:
+        return f"{self.file}:{self.first_line + self.text.count(chr(10), 0, offset)}"
 
     def offset(self, steps: Steps) -> int:
         """Where the value that `steps` lead to begins."""
@@ -214,6 +284,9 @@ def _whole(digits: str) -> int | float:
     return int(digits) if len(digits) <= _LONGEST_INTEGER else float(digits)
 
 
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_int=_whole)
+
+
 def _name(steps: Steps) -> str:
     if not steps:
         return "the object"
@@ -229,29 +302,45 @@ def _show(value: object) -> str:
     return text if len(text) <= 50 else text[:49] + "…"
 
 
-def _read(path: str | os.PathLike[str], file: str) -> bytes:
+def name_of(path: str | os.PathLike[str]) -> str:
+    """What messages call a file: its path as given, or `<stdin>`."""
+    return "<stdin>" if path == STDIN else os.fspath(path)
+
+
+def read_bytes(
+    path: str | os.PathLike[str], *, kind: str = "a results file", hint: str = _OTHER_FILE, limit: int | None = None
+) -> bytes:
+    """What stands in a text file; `-` is stdin. kind: what it should be. limit: the most bytes it may have.
+
+    Raises ResultsError, with the hint, where it cannot be read, holds binary data or is larger.
+    """
+    file = name_of(path)
     try:
         with nullcontext(sys.stdin.buffer) if path == STDIN else open(path, "rb") as stream:
             head = stream.read(_HEAD)
             if b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
                 # Said before the rest is read: it may be an hour of video.
-                raise ResultsError(f"{file}: is not a results file but binary data", hint=_OTHER_FILE)
-            return head + stream.read()
+                raise ResultsError(f"{file}: is not {kind} but binary data", hint=hint)
+            data = head + (stream.read() if limit is None else stream.read(limit + 1 - len(head)))
     except FileNotFoundError as error:
         raise ResultsError(f"{file}: no such file", hint=did_you_mean_file(file)) from error
     except IsADirectoryError as error:
-        raise ResultsError(f"{file}: is a directory", hint=_OTHER_FILE) from error
+        raise ResultsError(f"{file}: is a directory", hint=hint) from error
     except PermissionError as error:
         raise ResultsError(f"{file}: no permission to read") from error
     except OSError as error:
         raise ResultsError(f"{file}: {error.strerror or error}") from error
+    if limit is not None and len(data) > limit:
+        raise ResultsError(f"{file}: is larger than {limit >> 20} MB", hint="split it into several files")
+    return data
 
 
-def _decode(file: str, data: bytes) -> str:
+def decode_text(file: str, data: bytes) -> str:
+    """UTF-8 as text, without a byte order mark. Raises ResultsError at the line that is something else."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise ResultsError(f"{file}: is UTF-16", hint="save it as UTF-8")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise ResultsError(f"{file}:{line}: not UTF-8", hint="save it as UTF-8") from error
+        raise ResultsError("not UTF-8", where=f"{file}:{line}", hint="save it as UTF-8") from error

@@ -115,14 +115,15 @@ def results_of(node: Node) -> Iterator[Node]:
     schema = node.member("schema")
     if schema is None:
         raise node.error('not a results file: "schema" is missing', hint=f'results state "schema": "{SCHEMA}"')
-    _check_schema(schema)  # first of all: of another version nothing else can be said
+    check_schema(schema)  # first of all: of another version nothing else can be said
     if node.member("results") is None:
         yield node
     else:
         yield from node.members(required=("schema", "results"))["results"].items()
 
 
-def _check_schema(node: Node) -> None:
+def check_schema(node: Node) -> None:
+    """Raise ResultsError unless the value names the version that is read here."""
     name = node.text()
     if re.fullmatch(r"vex\.results/[0-9]+", name) and name != SCHEMA:
         raise node.error(f"written by a newer vex ({name}); this one reads {SCHEMA}", hint="update vex")
@@ -137,7 +138,8 @@ def timeline_of(node: Node) -> Timeline:
         optional=("schema", "id", "query", "moments", "saliency", "answer", "provenance", "warnings", "dialogue"),
     )
     if "schema" in member:
-        _check_schema(member["schema"])
+        check_schema(member["schema"])
+    dialogue_of(node)  # is no part of a timeline, but must be right
     video = _source(member["video"])
     return Timeline(
         video=video,

@@ -4,12 +4,12 @@ A record is a `vex.results/1` timeline that holds the truth. What no timeline ca
 stands beside it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from videoexpert.config import LOC
 from videoexpert.prompts import Turn
-from videoexpert.timeline import Timeline
+from videoexpert.timeline import Moment, Timeline
 
 Lesson = Literal["ground", "highlights", "caption", "ask", "dialogue"]
 """What can be learnt from a record."""
@@ -43,3 +43,26 @@ class Record:
         if timeline.answer is not None:
             return "ask"
         return "ground" if timeline.query is not None else "caption"
+
+
+def queries_of(record: Record) -> tuple[Record, ...]:
+    """The sentences of a record that describes a video, each as the query that it answers; other records as they are.
+
+    So ActivityNet Captions is learnt and measured as grounding. Ids count the sentences: `v_1`, sentence 0 is `v_1_0`.
+    """
+    timeline = record.timeline
+    if record.lesson != "caption":
+        return (record,)
+    return tuple(
+        replace(
+            record,
+            timeline=replace(
+                timeline,
+                task="ground",
+                query=moment.text,
+                moments=(Moment(moment.span),),
+                id=None if timeline.id is None else f"{timeline.id}_{index}",
+            ),
+        )
+        for index, moment in enumerate(timeline.moments)
+    )

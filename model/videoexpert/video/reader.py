@@ -7,7 +7,7 @@ worker that opens the others is killed when it takes too long.
 import os
 import time
 from array import array
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -115,12 +115,14 @@ class VideoReader:
         short_side: int | None = 224,
         interpolation: Interpolation = "area",
         decoder: DecoderName = "auto",
+        on_frame: Callable[[int], None] | None = None,
     ) -> "FrameBatch":
         """The frames that `sampling` picks, upright, resized so that the shorter side has `short_side` pixels.
 
-        short_side: None for the size as shown. A frame that is damaged is replaced by the nearest one that is not, with
-        that one's time; a warning says how many were. Raises VideoError, ToolMissingError where ffmpeg is asked for but
-        missing, and ExtraMissingError where decord is.
+        short_side: None for the size as shown. on_frame: called with how many different frames are there. A frame that
+        is damaged is replaced by the nearest one that is not, with that one's time; a warning says how many were.
+        Raises VideoError, ToolMissingError where ffmpeg is asked for but missing, and ExtraMissingError where decord
+        is.
         """
         started = time.monotonic()
         _check_choices(interpolation, decoder)
@@ -132,9 +134,11 @@ class VideoReader:
         name, opened = display_name(path), self._open(path, started)
         builder = BatchBuilder(name, opened.info, opened.times, sampling, short_side=short_side)
         with closing(self._ask(name, builder.request(interpolation, decoder), started)) as replies:
-            for reply, payload in replies:
+            for done, (reply, payload) in enumerate(replies, start=1):
                 if isinstance(reply, Picture):
                     builder.add(reply, payload)
+                    if on_frame is not None:
+                        on_frame(done)
         assert isinstance(reply, Finished)
         return builder.batch(reply)
 

@@ -1,0 +1,1 @@
+"""One module for each format of annotations: what is written in it becomes records."""
