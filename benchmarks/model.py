@@ -152,9 +152,9 @@ def plain_model(on: Machine) -> PreTrainedModel:
 
 
 def expert_model(on: Machine, loc_id: int) -> VideoExpert:
-    """With the published constants beside the Llama's; the Spatial Expert is merged."""
+    """With the published constants beside the Llama's, its experts in the published bfloat16; one is merged."""
     config = VideoExpertConfig(llm=on.llm, loc_id=loc_id, vision=on.vision)
-    model = build_model(config, device=on.device, dtype=on.dtype, initialise=False).eval()
+    model = build_model(config, device=on.device, dtype=on.dtype, experts=torch.bfloat16, initialise=False).eval()
     fill(model)
     merge_spatial(model)
     return model

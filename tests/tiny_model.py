@@ -160,7 +160,7 @@ def write_tiny_model(folder: Path, *, frames: int = 16, seconds: float = 150.0) 
     """A model folder that holds everything, with random weights."""
     parts = tiny_parts(frames=frames, seconds=seconds)
     tensors = {name: StoredTensor.held(folder, value) for name, value in parts.model.named_parameters()}
-    vision = {name: StoredTensor.held(folder, value) for name, value in parts.tower.clip.named_parameters()}
+    vision = {name: StoredTensor.held(folder, value) for name, value in parts.tower.network.named_parameters()}
     card = "# tiny\n\nRandom numbers, for tests.\n"
     write_model(NewModel(parts.model.config, tensors, vision, None, None, parts.tokenizer, card), folder)
     return folder

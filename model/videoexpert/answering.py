@@ -33,9 +33,11 @@ def choose_options(viewing: Viewing, asked: Sequence[Asked], texts: Sequence[str
     located: list[list[Located]] = [[] for _ in asked]
     likely: list[list[list[float]]] = [[] for _ in asked]
     for window in range(viewing.windows):
-        for index, reading in enumerate(viewing.read(window, [question.ids for question in asked])):
+        seen = _seen_options(viewing, window, texts)
+        for index, reading in enumerate(viewing.read(window, asked)):
             located[index] += viewing.located(window, reading.located)
-            likely[index].append(viewing.next_log_probabilities(reading, asked[index].letters))
+            letters_here = viewing.next_log_probabilities(reading, asked[index].letters)
+            likely[index].append([letter + fit for letter, fit in zip(letters_here, seen, strict=True)])
     answered = []
     for said, rows in zip(located, likely, strict=True):
         chosen = choose(np.array(rows), _peaks(said))
@@ -52,13 +54,20 @@ def write_answers(
     located, asked: the same questions as `wording.located_question`s and `open_question`s. A `[LOC]` in an answer is
     put as the time it means, and that moment is evidence too.
     """
-    evidence = viewing.locate([question.ids for question in located])
+    evidence = viewing.locate(located)
     best = [int(np.argmax(_peaks(said))) for said in evidence]
     written: dict[int, Written] = {}
     for window in sorted(set(best), reverse=True):  # the last window is the one that is still at hand
         here = [index for index, where in enumerate(best) if where == window]
-        written |= zip(here, viewing.write(window, [asked[index].ids for index in here], options), strict=True)
+        written |= zip(here, viewing.write(window, [asked[index] for index in here], options), strict=True)
     return [_answered(written[index], window, evidence[index]) for index, window in enumerate(best)]
+
+
+def _seen_options(viewing: Viewing, window: int, texts: Sequence[str]) -> list[float]:
+    """How surely each option is seen in a window: logarithms of its best score; 0 where no match channel can tell."""
+    if not viewing.matches:
+        return [0.0] * len(texts)
+    return [float(np.log(said.scores.max())) for said in viewing.match(window, texts)]
 
 
 def _answered(written: Written, window: int, evidence: Sequence[Located]) -> Answered:

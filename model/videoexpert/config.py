@@ -17,6 +17,8 @@ LOC = "[LOC]"
 
 Variant = Literal["class_pool", "mean_pool", "compress_pool", "only_cls"]
 Interaction = Literal["simp_add", "intact_add"]
+Decoding = Literal["windows", "regions"]
+Projector = Literal["linear", "posterior"]
 Attention = Literal["sdpa", "eager", "flash"]
 
 
@@ -60,6 +62,92 @@ class VisionConfig:
     def patches(self) -> int:
         """Patches per frame, P (256)."""
         return self.grid**2
+
+
+@dataclass(frozen=True, slots=True)
+class EfficientNetConfig:
+    """An EfficientNet-Lite classifier that looks at frames in their own aspect; the defaults are those of Lite2.
+
+    image_size: pixels of the short side; long_side: the long one is cut to it. stages: of each its (expansion, kernel,
+    stride, blocks, channels). features: D. classes: what its classifier tells apart, from D.
+    """
+
+    kind: Literal["efficientnet_lite"] = "efficientnet_lite"
+    image_size: int = 260
+    long_side: int = 462
+    stem: int = 32
+    stages: tuple[tuple[int, int, int, int, int], ...] = (
+        (1, 3, 1, 1, 16),
+        (6, 3, 2, 3, 24),
+        (6, 5, 2, 3, 48),
+        (6, 3, 2, 4, 88),
+        (6, 5, 1, 4, 120),
+        (6, 5, 2, 5, 208),
+        (6, 3, 1, 1, 352),
+    )
+    features: int = 1280
+    classes: int = 1000
+
+    def __post_init__(self) -> None:
+        _choice(self, "kind", Literal["efficientnet_lite"])
+        _positive(self, "image_size", "long_side", "stem", "features", "classes")
+        stages = tuple(tuple(stage) for stage in self.stages)
+        if not stages or any(len(stage) != 5 or min(stage) < 1 for stage in stages):
+            raise ValueError("each stage must be (expansion, kernel, stride, blocks, channels), above 0")
+        if self.long_side < self.image_size:
+            raise ValueError(f"long_side {self.long_side} is less than image_size {self.image_size}")
+        object.__setattr__(self, "stages", stages)  # JSON has lists
+
+    @property
+    def grid(self) -> int:
+        """Patches along the short side."""
+        size = -(-self.image_size // 2)
+        for _, _, stride, _, _ in self.stages:
+            size = -(-size // stride)
+        return size
+
+    @property
+    def patches(self) -> int:
+        """Patches of a square frame, the fewest that a frame has."""
+        return self.grid**2
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceConfig:
+    """A BERT whose mean state is a sentence's vector; the defaults are those of all-MiniLM-L6-v2."""
+
+    hidden: int = 384
+    layers: int = 6
+    heads: int = 12
+    intermediate: int = 1536
+    vocabulary: int = 30522
+    positions: int = 512
+
+    def __post_init__(self) -> None:
+        _positive(self, "hidden", "layers", "heads", "intermediate", "vocabulary", "positions")
+
+
+@dataclass(frozen=True, slots=True)
+class MatchConfig:
+    """The match channel (see `nn.match`): it compares a query's words with what a classifier sees in each frame.
+
+    width, kernel: of its convolutions over the frames. likeliest: how many classes of a frame are compared one by one.
+    alone: it alone locates, and hidden states are not listened to. threshold: the score below which what was asked for
+    counts as not found, 0 .. 1.
+    """
+
+    width: int = 96
+    kernel: int = 5
+    likeliest: int = 16
+    alone: bool = False
+    threshold: float = 0.0
+
+    def __post_init__(self) -> None:
+        _positive(self, "width", "kernel", "likeliest")
+        if self.kernel % 2 == 0:
+            raise ValueError(f"kernel must be odd, got {self.kernel}")
+        if not 0 <= self.threshold <= 1:
+            raise ValueError(f"threshold must lie in 0 .. 1, got {self.threshold}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +199,21 @@ class ExpertConfig:
 
 @dataclass(frozen=True, slots=True)
 class LocatorConfig:
-    """The temporal head (spec §5)."""
+    """The temporal head (spec §5).
+
+    decoding: how its word becomes moments (`decode.rank_moments`).
+    """
 
     width: int = 512
     layers: int = 3
     kernel: int = 3
     interaction: Interaction = "simp_add"
+    decoding: Decoding = "windows"
 
     def __post_init__(self) -> None:
         _positive(self, "width", "layers", "kernel")
         _choice(self, "interaction", Interaction)
+        _choice(self, "decoding", Decoding)
         if self.kernel % 2 == 0:
             raise ValueError(f"kernel must be odd, got {self.kernel}")
 
@@ -130,20 +223,30 @@ class VideoExpertConfig:
     """A whole model. llm: transformers' own configuration of the language model, `[LOC]` counted in its vocab_size.
 
     frames: how many frames it was trained to see, T. trained_seconds: how long a stretch of video these stood for at
-    most (QVHighlights: 150 s); longer videos are looked at in windows. loc_id: the id of `[LOC]`.
+    most (QVHighlights: 150 s); longer videos are looked at in windows. loc_id: the id of `[LOC]`. projector: how visual
+    features become tokens (`nn.projector`). match: the match channel, and sentences: what reads its queries; None
+    without one.
     """
 
     llm: Mapping[str, Any]
     loc_id: int
     frames: int = 100
     trained_seconds: float = 150.0
-    vision: VisionConfig = field(default_factory=VisionConfig)
+    vision: VisionConfig | EfficientNetConfig = field(default_factory=VisionConfig)
+    projector: Projector = "linear"
     compressor: CompressorConfig = field(default_factory=CompressorConfig)
     experts: ExpertConfig = field(default_factory=ExpertConfig)
     locator: LocatorConfig = field(default_factory=LocatorConfig)
+    match: MatchConfig | None = None
+    sentences: SentenceConfig | None = None
 
     def __post_init__(self) -> None:
         _positive(self, "frames", "loc_id")
+        _choice(self, "projector", Projector)
+        if (self.match is None) != (self.sentences is None):
+            raise ValueError("match and sentences go together")
+        if (self.match or self.projector == "posterior") and not isinstance(self.vision, EfficientNetConfig):
+            raise ValueError("match and a posterior projector need a vision encoder with a classifier")
         if self.frames < self.compressor.group_frames:
             raise ValueError(f"frames must be at least {self.compressor.group_frames}, got {self.frames}")
         if not self.trained_seconds > 0:
@@ -151,7 +254,7 @@ class VideoExpertConfig:
         vocabulary = self.llm.get("vocab_size")
         if not isinstance(vocabulary, int) or self.loc_id >= vocabulary:
             raise ValueError(f"loc_id {self.loc_id} lies outside the vocabulary of {vocabulary}")
-        if self.compressor.centres > self.vision.patches:
+        if self.compressor.variant != "only_cls" and self.compressor.centres > self.vision.patches:
             raise ValueError(f"{self.compressor.centres} centres from {self.vision.patches} patches")
         if self.compressor.variant == "mean_pool" and self.vision.grid % 2:
             raise ValueError(f"mean_pool halves the grid of patches, which has {self.vision.grid} on a side")
@@ -169,7 +272,8 @@ class VideoExpertConfig:
     def from_dict(cls, values: object) -> "VideoExpertConfig":
         """The configuration that `to_dict` gave. Raises CheckpointError, naming what is missing, unknown or wrong."""
         given = values if isinstance(values, dict) else {}
-        parts: dict[str, Any] = {name: _read(kind, given[name], name) for name, kind in _PARTS.items() if name in given}
+        there = [name for name in _PARTS if name in given and (given[name] is not None or name not in _OPTIONAL)]
+        parts: dict[str, Any] = {name: _read(_kind(name, given[name]), given[name], name) for name in there}
         return _read(cls, {**given, **parts} if given else values, "model")
 
 
@@ -178,7 +282,16 @@ _PARTS: dict[str, type] = {
     "compressor": CompressorConfig,
     "experts": ExpertConfig,
     "locator": LocatorConfig,
+    "match": MatchConfig,
+    "sentences": SentenceConfig,
 }
+_OPTIONAL = ("match", "sentences")
+
+
+def _kind(name: str, values: object) -> type:
+    """The type of a part. A vision encoder says its kind, but for CLIP, which came first."""
+    return EfficientNetConfig if name == "vision" and isinstance(values, dict) and "kind" in values else _PARTS[name]
+
 
 _T = TypeVar("_T")
 

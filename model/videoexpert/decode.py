@@ -12,12 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from videoexpert.config import Decoding
 from videoexpert.timeline import Moment, Saliency, Span
 
 FloatArray = NDArray[np.float64]
 
 STEP = 2.0
 """Seconds that one score of a saliency curve stands for, as in QVHighlights."""
+
+REGION = 0.5
+"""The part of its peak that a region's scores have at least."""
 
 SHORTEST = 1e-3
 """Seconds: what is shorter than subtitles can express is empty."""
@@ -29,11 +33,13 @@ class Located:
 
     looked_at: the stretch of video that was shown to the model. scores [T]: the class scores in [0, 1]. windows [T, 2]:
     start and end as fractions of `looked_at`, unclipped. Point i of the grid lies at the fraction (i + 1) / T.
+    decoding: what moments are made of, see `rank_moments`.
     """
 
     looked_at: Span
     scores: FloatArray
     windows: FloatArray
+    decoding: Decoding = "windows"
 
     def __post_init__(self) -> None:
         if self.scores.ndim != 1 or not len(self.scores) or self.windows.shape != (len(self.scores), 2):
@@ -70,10 +76,13 @@ class Spans:
 
 
 def rank_moments(located: Located) -> tuple[Moment, ...]:
-    """The window of each grid point as a moment inside `looked_at`, best class score first; empty ones are left out.
+    """The moments inside `looked_at`, best class score first; empty ones are left out.
 
-    Of equal scores the earlier grid point comes first. There are up to T moments, most of them much alike: `suppress`.
+    Of windows: that of each grid point. Of equal scores the earlier grid point comes first. There are up to T moments,
+    most of them much alike: `suppress`. Of regions: see `_regions`; no two of them overlap.
     """
+    if located.decoding == "regions":
+        return _regions(located)
     ends = np.clip(located.windows, 0.0, 1.0)
     seconds = np.minimum(located.looked_at.start + located.looked_at.duration * ends, located.looked_at.end)
     order = np.argsort(-located.scores, kind="stable")
@@ -82,6 +91,28 @@ def rank_moments(located: Located) -> tuple[Moment, ...]:
         for i in order
         if seconds[i, 1] - seconds[i, 0] >= SHORTEST
     )
+
+
+def _regions(located: Located) -> tuple[Moment, ...]:
+    """The run of grid points around the highest score that are at least half of it, then the same of what is left.
+
+    A grid point stands for the time since the one before it. Where the picture cuts, scores fall within a point or two,
+    so a run ends where the shot does.
+    """
+    count, first = len(located.scores), located.looked_at.start
+    step = located.looked_at.duration / count
+    left, moments = located.scores.copy(), []
+    while left[best := int(np.argmax(left))] > 0:
+        peak, start, end = left[best], best, best + 1
+        while start > 0 and left[start - 1] >= REGION * peak:
+            start -= 1
+        while end < count and left[end] >= REGION * peak:
+            end += 1
+        left[start:end] = -1.0
+        stop = located.looked_at.end if end == count else first + end * step
+        if stop - (first + start * step) >= SHORTEST:
+            moments.append(Moment(Span(first + start * step, stop), float(peak)))
+    return tuple(moments)
 
 
 def suppress(moments: Sequence[Moment], *, iou: float) -> tuple[Moment, ...]:

@@ -1,19 +1,18 @@
 """Dense captions: what the model writes of each window, each sentence with the time that the temporal head gives it."""
 
 from videoexpert.captions import split_at_marks
-from videoexpert.choice import Ids
 from videoexpert.decode import rank_moments
 from videoexpert.options import GenerationOptions
 from videoexpert.timeline import Moment, Span
 from videoexpert.viewing import Viewing, Written
 from videoexpert.windows import WindowPlan, merge_sentences
-from videoexpert.wording import MARK
+from videoexpert.wording import MARK, Asked
 
 
 def describe(
-    viewing: Viewing, plan: WindowPlan, ids: Ids, options: GenerationOptions
+    viewing: Viewing, plan: WindowPlan, asked: Asked, options: GenerationOptions
 ) -> tuple[tuple[Moment, ...], tuple[str, ...]]:
-    """The sentences in time order, and what to warn of. ids: the question behind the video.
+    """The sentences in time order, and what to warn of. asked: the question behind the video.
 
     A sentence's time is the best-scored window of the temporal head for its `[LOC]`. Words without a time stand over
     the whole window that they were written for, without a score.
@@ -22,7 +21,7 @@ def describe(
     untimed: list[Moment] = []
     warnings: list[str] = []
     for index, window in enumerate(plan.windows):
-        (written,) = viewing.write(index, [ids], options)
+        (written,) = viewing.write(index, [asked], options)
         sentences, rest = _sentences(written, window)
         timed.append(sentences)
         untimed += rest

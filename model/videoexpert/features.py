@@ -1,5 +1,6 @@
 """What the language model is shown of a video: the visual tokens of each window, small enough to be kept."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -51,14 +52,20 @@ class EncodedVideo:
 
 
 def encode_frames(
-    tower: VisionTower, compressor: CompressorConfig, pixels: Tensor, times: tuple[float, ...], *, looked_at: Span
+    tower: VisionTower,
+    compressor: CompressorConfig,
+    pixels: Tensor,
+    times: tuple[float, ...],
+    *,
+    looked_at: Span,
+    on_frames: Callable[[int], None] | None = None,
 ) -> FrameFeatures:
     """Features of the frames that stand for the stretch `looked_at`.
 
     pixels: uint8 RGB [T, 3, height, width]. times: seconds [T]. Patches are kept of the frames that Spatial Compress
-    reads alone. Raises ValueError where T is less than it needs.
+    reads alone. on_frames: called with how many frames are done. Raises ValueError where T is less than it needs.
     """
-    cls, patches = tower.encode(pixels, keep=patch_frames(len(pixels), compressor))
+    cls, patches = tower.encode(pixels, keep=patch_frames(len(pixels), compressor), on_frames=on_frames)
     with torch.inference_mode():
         tokens = spatial_compress(cls[None], patches[None], compressor)[0]
     return FrameFeatures(looked_at, times, tokens.to("cpu", torch.float16))

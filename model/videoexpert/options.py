@@ -17,20 +17,25 @@ def _require(condition: bool, message: str) -> None:
         raise ValueError(message)
 
 
+def _require_score(min_score: float | None) -> None:
+    _require(min_score is None or 0 <= min_score <= 1, f"min_score must lie in 0 .. 1, got {min_score}")
+
+
 @dataclass(frozen=True, slots=True)
 class GroundingOptions:
-    """Which moments are kept. top_k: how many at most, None for all. min_score: the least class score, 0 .. 1.
+    """Which moments are kept. top_k: how many at most, None for all. min_score: the least class score, 0 .. 1; None:
+    what the model is calibrated to.
 
     iou: moments that overlap by this IoU or more are one (non-maximum suppression), 0 < iou <= 1; 1 drops only copies.
     """
 
     top_k: int | None = 5
-    min_score: float = 0.0
+    min_score: float | None = None
     iou: float = 0.5
 
     def __post_init__(self) -> None:
         _require(self.top_k is None or self.top_k >= 1, f"top_k must be at least 1, got {self.top_k}")
-        _require(0 <= self.min_score <= 1, f"min_score must lie in 0 .. 1, got {self.min_score}")
+        _require_score(self.min_score)
         _require(0 < self.iou <= 1, f"iou must lie in 0 .. 1 and not be 0, got {self.iou}")
 
 
@@ -38,17 +43,18 @@ class GroundingOptions:
 class HighlightOptions:
     """Which moments a saliency curve forms: the runs of steps at `ratio` (0 < ratio <= 1) of its peak or more.
 
-    top_k: how many at most, None for all. min_score: the least peak of a run, 0 .. 1.
+    top_k: how many at most, None for all. min_score: the least peak of a run, 0 .. 1; None: what the model is
+    calibrated to.
     """
 
     ratio: float = 0.5
     top_k: int | None = None
-    min_score: float = 0.0
+    min_score: float | None = None
 
     def __post_init__(self) -> None:
         _require(0 < self.ratio <= 1, f"ratio must lie in 0 .. 1 and not be 0, got {self.ratio}")
         _require(self.top_k is None or self.top_k >= 1, f"top_k must be at least 1, got {self.top_k}")
-        _require(0 <= self.min_score <= 1, f"min_score must lie in 0 .. 1, got {self.min_score}")
+        _require_score(self.min_score)
 
 
 @dataclass(frozen=True, slots=True)

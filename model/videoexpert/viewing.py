@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from videoexpert.checkpoint import Sentences
 from videoexpert.choice import Ids
 from videoexpert.decode import Located
 from videoexpert.errors import DeviceError, RequestError
@@ -20,7 +21,7 @@ from videoexpert.nn.locator import LocatorOutput
 from videoexpert.nn.model import VideoExpert
 from videoexpert.options import GenerationOptions
 from videoexpert.progress import OnStep, Stage, Step
-from videoexpert.wording import WritingTokenizer, written_text
+from videoexpert.wording import MARK, Asked, WritingTokenizer, spoken_of, written_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,10 @@ class Written:
 
 
 class Viewing:
-    """One video before one model. prefix: the ids of a prompt up to and with the video. batch: texts run at once."""
+    """One video before one model. prefix: the ids of a prompt up to and with the video. batch: texts run at once.
+
+    sentences: what reads words for the model's match channel; None without one.
+    """
 
     def __init__(
         self,
@@ -42,12 +46,13 @@ class Viewing:
         tokenizer: WritingTokenizer,
         video: EncodedVideo,
         *,
+        sentences: Sentences | None,
         prefix: Ids,
         batch: int,
         on_step: OnStep,
     ) -> None:
         self._model, self._tokenizer, self._video = model, tokenizer, video
-        self._batch, self._on_step = batch, on_step
+        self._sentences, self._batch, self._on_step = sentences, batch, on_step
         self._prefix_ids = torch.tensor(prefix, device=model.device)
         self._stop_ids = () if tokenizer.eos_token_id is None else (tokenizer.eos_token_id,)
         self._held: tuple[int, VisualPrefix] | None = None
@@ -57,43 +62,57 @@ class Viewing:
         """How many windows the video is covered by, W."""
         return len(self._video.features)
 
-    def locate(self, texts: Sequence[Ids]) -> list[list[Located]]:
+    def locate(self, asked: Sequence[Asked]) -> list[list[Located]]:
         """What the temporal head says of texts with one `[LOC]` each: for each text, one for each window."""
-        located: list[list[Located]] = [[] for _ in texts]
+        located: list[list[Located]] = [[] for _ in asked]
         for window in range(self.windows):
-            for said, reading in zip(located, self.read(window, texts), strict=True):
-                said += self.located(window, reading.located)
+            for said, found in zip(located, self._locate(window, asked), strict=True):
+                said += self.located(window, found)
         return located
 
-    def read(self, window: int, texts: Sequence[Ids]) -> list[Reading]:
+    @property
+    def matches(self) -> bool:
+        """Whether the model has a match channel, which knows how surely words fit what is seen."""
+        return self._sentences is not None
+
+    def match(self, window: int, words: Sequence[str]) -> list[Located]:
+        """What the match channel says of words about a window (from 0)."""
+        vectors = self._vectors(words)
+        assert vectors is not None
+        with torch.inference_mode():
+            return self.located(window, self._model.match_frames(self._seen(window), vectors))
+
+    def read(self, window: int, asked: Sequence[Asked]) -> list[Reading]:
         """Run texts behind a window (from 0), each as if it were alone."""
-        if not texts:
+        if not asked:
             return []
-        prefix = self._prefix(window, len(texts))
-        self._room(prefix, texts, least=0)
+        prefix = self._prefix(window, len(asked))
+        self._room(prefix, asked, least=0)
         readings: list[Reading] = []
-        for part in self._parts(texts):
-            readings += generation.read(self._model, prefix, part)
-            self._report("prefill", window, len(readings), len(texts))
+        for part in self._parts(asked):
+            queries = [None if text.sought is None else self._vectors([text.sought]) for text in part]
+            readings += generation.read(self._model, prefix, self._tensors(part), queries=queries)
+            self._report("prefill", window, len(readings), len(asked))
         return readings
 
-    def write(self, window: int, texts: Sequence[Ids], options: GenerationOptions) -> list[Written]:
+    def write(self, window: int, asked: Sequence[Asked], options: GenerationOptions) -> list[Written]:
         """Write on behind texts that follow a window, each as if it were alone.
 
         Where the model has positions for fewer tokens than asked for, it writes those.
         """
-        prefix = self._prefix(window, len(texts))
-        most = min(options.max_new_tokens, self._room(prefix, texts, least=1))
+        prefix = self._prefix(window, len(asked))
+        most = min(options.max_new_tokens, self._room(prefix, asked, least=1))
         within = replace(options, max_new_tokens=most)
         written: list[Written] = []
-        for part in self._parts(texts):
+        for part in self._parts(asked):
             self._report("generate", window, 0, most)
             drafts = generation.generate(
                 self._model,
                 prefix,
-                part,
+                self._tensors(part),
                 within,
                 stop_ids=self._stop_ids,
+                queries_of=self._queries_of if self.matches else None,
                 on_step=lambda done: self._report("generate", window, done, most),
             )
             written += [self._written(window, draft) for draft in drafts]
@@ -108,13 +127,39 @@ class Viewing:
             name, dtype = self._video.encoder, self._model.projector.weight.dtype
             raise DeviceError(f"{name}: its scores are not numbers in {dtype}", hint="run it with dtype float32")
         looked_at = self._video.plan.windows[window]
-        return [Located(looked_at, *pair) for pair in zip(scores, windows, strict=True)]
+        decoding = self._model.config.locator.decoding
+        return [Located(looked_at, *pair, decoding) for pair in zip(scores, windows, strict=True)]
 
     def next_log_probabilities(self, reading: Reading, tokens: Ids) -> list[float]:
         """How likely each of the tokens is to come next: natural logarithms."""
         with torch.inference_mode():
             chances = self._model.logits(reading.last).float().log_softmax(dim=-1)
         return [float(chances[token]) for token in tokens]
+
+    def _locate(self, window: int, asked: Sequence[Asked]) -> list[LocatorOutput | None]:
+        if not self._model.matches_alone:
+            return [reading.located for reading in self.read(window, asked)]
+        seen = self._seen(window)
+        found: list[LocatorOutput | None] = []
+        with torch.inference_mode():
+            for text in asked:
+                vectors = None if text.sought is None else self._vectors([text.sought])
+                found.append(self._model.match_frames(seen, vectors))
+        return found
+
+    def _seen(self, window: int) -> Tensor:
+        """The visual features of the frames of a window: [T, D]."""
+        features = self._video.features[window]
+        return features.tokens[: len(features.times)].to(self._model.device)
+
+    def _vectors(self, words: Sequence[str]) -> Tensor | None:
+        return None if self._sentences is None else self._sentences.vectors(words)
+
+    def _queries_of(self, ids: Sequence[int], loc_indices: Sequence[int]) -> Tensor:
+        """What the `[LOC]`s of a written text speak of: [n, E]."""
+        text = written_text(ids, loc_indices, self._tokenizer)
+        assert self._sentences is not None
+        return self._sentences.vectors(spoken_of(text, otherwise=text.replace(MARK, " ")))
 
     def _written(self, window: int, draft: Generated) -> Written:
         text = written_text(draft.ids, draft.loc_indices, self._tokenizer)
@@ -130,15 +175,18 @@ class Viewing:
             self._held = window, generation.prefill(self._model, self._prefix_ids, tokens)
         return self._held[1]
 
-    def _parts(self, texts: Sequence[Ids]) -> Iterator[list[Tensor]]:
-        for start in range(0, len(texts), self._batch):
-            yield [torch.tensor(ids, device=self._model.device) for ids in texts[start : start + self._batch]]
+    def _parts(self, asked: Sequence[Asked]) -> Iterator[Sequence[Asked]]:
+        for start in range(0, len(asked), self._batch):
+            yield asked[start : start + self._batch]
 
-    def _room(self, prefix: VisualPrefix, texts: Sequence[Ids], *, least: int) -> int:
+    def _tensors(self, asked: Sequence[Asked]) -> list[Tensor]:
+        return [torch.tensor(text.ids, device=self._model.device) for text in asked]
+
+    def _room(self, prefix: VisualPrefix, asked: Sequence[Asked], *, least: int) -> int:
         """The positions left behind the longest text. Raises RequestError where there are fewer than `least`."""
         positions = int(self._model.llm.config.max_position_embeddings)
         most = positions - len(prefix.hidden)
-        longest = max(len(text) for text in texts)
+        longest = max(len(text.ids) for text in asked)
         if most - longest < least:
             raise RequestError(
                 f"a question is {longest} tokens long, but {self._video.encoder} takes {most - least} after a video",

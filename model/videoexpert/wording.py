@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from videoexpert.captions import split_at_marks
 from videoexpert.choice import Ids, common_beginning
 from videoexpert.config import LOC
 from videoexpert.errors import CheckpointError, RequestError
@@ -29,11 +30,13 @@ class WritingTokenizer(Tokenizer, Protocol):
 @dataclass(frozen=True, slots=True)
 class Asked:
     """shown: the words, for the record. ids: those behind the video. letters: the tokens to choose from next, one for
-    each option; empty without options."""
+    each option; empty without options. sought: what is to be found, in the user's words; None where it is whatever the
+    video has to show."""
 
     shown: str
     ids: Ids
     letters: Ids = ()
+    sought: str | None = None
 
 
 def visual_prefix(tokenizer: Tokenizer) -> Ids:
@@ -41,17 +44,17 @@ def visual_prefix(tokenizer: Tokenizer) -> Ids:
     return build_prompt([captioning()], tokenizer).prefix
 
 
-def open_question(turn: Turn, tokenizer: Tokenizer) -> Asked:
+def open_question(turn: Turn, tokenizer: Tokenizer, *, sought: str | None = None) -> Asked:
     """A question that the model answers in its own words."""
     prompt = build_prompt([turn], tokenizer)
-    return Asked(_shown(turn.question), prompt.question)
+    return Asked(_shown(turn.question), prompt.question, sought=sought)
 
 
-def located_question(turn: Turn, tokenizer: Tokenizer, *, loc_id: int) -> Asked:
+def located_question(turn: Turn, tokenizer: Tokenizer, *, loc_id: int, sought: str | None = None) -> Asked:
     """A question that the temporal head answers: the ids end with `[LOC]`, which is the token `loc_id`."""
     prompt = build_prompt([Turn(turn.question, f"From {LOC}.")], tokenizer)
     end = prompt.question.index(loc_id) + 1
-    return Asked(_shown(turn.question, f"From {LOC}"), prompt.question[:end])
+    return Asked(_shown(turn.question, f"From {LOC}"), prompt.question[:end], sought=sought)
 
 
 def choice_question(question: str, options: Sequence[str], tokenizer: Tokenizer) -> Asked:
@@ -65,7 +68,7 @@ def choice_question(question: str, options: Sequence[str], tokenizer: Tokenizer)
         ids, letters = common_beginning([prompt.question for prompt in prompts])
     except ValueError as error:
         raise CheckpointError(f"the model's tokenizer does not fit multiple choice: {error}") from error
-    return Asked(_shown(turns[0].question, f"From {LOC}. Option"), ids, letters)
+    return Asked(_shown(turns[0].question, f"From {LOC}. Option"), ids, letters, question)
 
 
 def written_text(ids: Sequence[int], loc_indices: Sequence[int], tokenizer: WritingTokenizer) -> str:
@@ -73,6 +76,12 @@ def written_text(ids: Sequence[int], loc_indices: Sequence[int], tokenizer: Writ
     starts, ends = [0, *(index + 1 for index in loc_indices)], [*loc_indices, len(ids)]
     parts = (tokenizer.decode(list(ids[a:b]), skip_special_tokens=True) for a, b in zip(starts, ends, strict=True))
     return MARK.join(part.replace(MARK, "") for part in parts)
+
+
+def spoken_of(text: str, *, otherwise: str) -> list[str]:
+    """What the `MARK`s of a text speak of, in their order: each one's sentence, or `otherwise` where it has no words."""
+    sentences = {said.mark: said.text for said in split_at_marks(text, mark=MARK)}
+    return [sentences.get(index, "").rstrip(".!? ") or otherwise for index in range(text.count(MARK))]
 
 
 def plain(words: str) -> str:

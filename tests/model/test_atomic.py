@@ -4,12 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 from conftest import vex_environment
 
-from videoexpert.atomic import atomic_path, prepare_folder, temporary_file, write_bytes
+from videoexpert.atomic import atomic_folder, atomic_path, prepare_folder, temporary_file, temporary_folder, write_bytes
 from videoexpert.errors import OutputError
 
 
@@ -85,22 +87,52 @@ def test_a_full_disk_is_one_error(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
-def test_what_a_killed_run_left_is_removed_and_what_others_write_stays(tmp_path: Path) -> None:
+@pytest.mark.parametrize("temporary", [temporary_file, temporary_folder])
+def test_what_a_killed_run_left_is_removed_and_what_others_write_stays(
+    temporary: Callable[[Path], AbstractContextManager[Path]], tmp_path: Path
+) -> None:
     script = f"""
-import os, signal, sys
+import os, signal
 from pathlib import Path
-from videoexpert.atomic import temporary_file
-with temporary_file(Path({str(tmp_path)!r})) as path:
-    path.write_text("half")
+from videoexpert.atomic import {temporary.__name__}
+with {temporary.__name__}(Path({str(tmp_path)!r})) as path:
+    (path / "below" if path.is_dir() else path).write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)
 """
     killed = subprocess.run([sys.executable, "-c", script], env=vex_environment(tmp_path))
     assert killed.returncode == -signal.SIGKILL
     assert len(list(tmp_path.iterdir())) == 1
     (tmp_path / ".vex-mine.txt").write_text("not one of ours")
-    with temporary_file(tmp_path) as live:
-        live.write_text("half")
+    with temporary(tmp_path) as live:
+        file = live / "below" if live.is_dir() else live
+        file.write_text("half")
         prepare_folder(tmp_path)
-        assert live.read_text() == "half"
+        assert file.read_text() == "half"
         assert sorted(path.name for path in tmp_path.iterdir()) == sorted([live.name, ".vex-mine.txt"])
     assert [path.name for path in tmp_path.iterdir()] == [".vex-mine.txt"]
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    final = tmp_path / "model"
+    with pytest.raises(ZeroDivisionError), atomic_folder(final) as folder:
+        (folder / "file").write_text("half")
+        _ = 1 / 0
+    assert os.listdir(tmp_path) == []
+    with atomic_folder(final) as folder:
+        (folder / "file").write_text("whole")
+        assert not final.exists()
+    with pytest.raises(OutputError, match="exists already"), atomic_folder(final):
+        pass
+    with atomic_folder(final, overwrite=True) as folder:
+        (folder / "other").write_text("new")
+        assert os.listdir(final) == ["file"]
+    assert os.listdir(tmp_path) == ["model"] and os.listdir(final) == ["other"]
+
+
+def test_a_folder_that_cannot_be_put_in_its_place_leaves_what_was_there(tmp_path: Path) -> None:
+    final = tmp_path / "model"
+    final.mkdir()
+    (final / "file").write_text("old")
+    with pytest.raises(OutputError, match="model: "), atomic_folder(final, overwrite=True) as folder:
+        folder.rmdir()
+    assert os.listdir(tmp_path) == ["model"] and os.listdir(final) == ["file"]

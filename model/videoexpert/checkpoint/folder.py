@@ -1,18 +1,20 @@
 """A model folder, read back: config.json, tensors, tokenizer, vision tower, and the base that they build on. Strict."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from videoexpert.checkpoint.clip import open_clip
-from videoexpert.checkpoint.names import differing, expected_tensors, expected_vision, with_base
+from videoexpert.checkpoint.names import differing, expected_tensors, expected_vision, is_expert, stored_rows, with_base
 from videoexpert.checkpoint.reference import Reference
+from videoexpert.checkpoint.sentences import TOKENIZER, WEIGHTS, Sentences, read_sentences
 from videoexpert.checkpoint.tensors import StoredTensor, Tensors, check_tensors, open_tensors
 from videoexpert.checkpoint.tokenizers import load_tokenizer
-from videoexpert.checkpoint.writing import CARD, CONFIG, SCHEMA, VISION, NewModel, write_model
+from videoexpert.checkpoint.writing import CARD, CONFIG, SCHEMA, SENTENCES, VISION, NewModel, write_model
 from videoexpert.config import Attention, VideoExpertConfig
 from videoexpert.errors import CheckpointError
 from videoexpert.nn.experts import is_merged, merge_spatial
@@ -28,6 +30,12 @@ class ModelFolder:
     config: VideoExpertConfig
     llm_base: Reference | None
     vision_base: Reference | None
+
+    @property
+    def sentences(self) -> dict[str, Path]:
+        """The files of the sentence encoder of a match channel, by their names; empty without one."""
+        names = (WEIGHTS, TOKENIZER) if self.config.sentences is not None else ()
+        return {name: self.path / SENTENCES / name for name in names}
 
     def card(self) -> str:
         """What the folder says of the model, for people; empty where it says nothing."""
@@ -50,8 +58,9 @@ def read_folder(path: Path) -> ModelFolder:
         raise CheckpointError(f"{file}: is not the configuration of a vex model", hint=hint) from error
     if schema != SCHEMA:
         raise CheckpointError(f"{file}: is {schema}, this version of vex reads {SCHEMA}", hint="pip install -U vex")
+    placed = [reference and reference.beside(path) for reference in references]
     try:
-        return ModelFolder(path, VideoExpertConfig.from_dict(model), *references)
+        return ModelFolder(path, VideoExpertConfig.from_dict(model), *placed)
     except CheckpointError as error:
         raise CheckpointError(f"{file}: {error.message}", hint=error.hint) from error
 
@@ -68,7 +77,8 @@ def load_model(
     """The model of a folder, without its vision tower, in evaluation mode.
 
     dtype: of the weights, torch's default where None. merge: the Spatial Expert into the base weights, for inference
-    alone (spec §3). base: where the base model lies now, if it was moved.
+    alone (spec §3); experts that are stored in 16 bits then stay in them. base: where the base model lies now, if it
+    was moved.
     Raises CheckpointError where a file is missing, damaged or changed, or naming every tensor that is missing,
     unexpected or of another shape; ExtraMissingError where flash attention is not installed.
     """
@@ -76,7 +86,8 @@ def load_model(
     expected = expected_tensors(folder.config, source=path / CONFIG)
     tensors = with_base(expected, open_tensors(path), _open_base(folder, base))
     check_tensors(str(path), expected, tensors)
-    model = build_model(folder.config, attn=attn, device=device, dtype=dtype, initialise=False)
+    experts = _stored_type(tensors, dtype or torch.get_default_dtype()) if merge else None
+    model = build_model(folder.config, attn=attn, device=device, dtype=dtype, experts=experts, initialise=False)
     _fill(model, tensors)
     if merge:
         merge_spatial(model)
@@ -97,8 +108,14 @@ def load_vision(
     tensors = _open_vision(folder, clip)
     check_tensors(f"{path}: vision tower", expected_vision(config), tensors)
     tower = build_tower(config, attn=attn, device=device, dtype=dtype, initialise=False)
-    _fill(tower.clip, tensors)
+    _fill(tower.network, tensors)
     return tower
+
+
+def load_sentences(path: Path, *, device: torch.device | str = "cpu") -> Sentences | None:
+    """What reads a model's queries for its match channel; None where it has none. Raises CheckpointError."""
+    config = read_folder(path).config.sentences
+    return None if config is None else read_sentences(path / SENTENCES, config, device=device)
 
 
 def save_model(model: VideoExpert, out: Path, *, like: Path, standalone: bool = False, overwrite: bool = False) -> None:
@@ -120,6 +137,36 @@ def save_model(model: VideoExpert, out: Path, *, like: Path, standalone: bool = 
         vision_base=None if whole_vision else folder.vision_base,
         tokenizer=load_tokenizer(like, loc_id=folder.config.loc_id),
         card=folder.card(),
+        sentences=folder.sentences,
+    )
+    write_model(new, out, overwrite=overwrite)
+
+
+def save_trained(
+    out: Path, *, like: Path, tensors: Mapping[str, Tensor], loc_rows: Mapping[str, Tensor], overwrite: bool = False
+) -> None:
+    """Write a model that differs from the folder `like` in what was trained alone; all else is stored as it is there.
+
+    tensors: new values, by name. loc_rows: by the name of a table, its new row of `[LOC]`, [H]. Values are stored with
+    the type that those before have. Raises OutputError where `out` exists and is not to be replaced.
+    """
+    folder = read_folder(like)
+    base, stored = _open_base(folder, None), open_tensors(like)
+    for name, value in tensors.items():
+        stored[name] = StoredTensor.held(out, value.to(stored[name].read().dtype))
+    for table, row in loc_rows.items():
+        name, values, first = stored_rows(table, stored, base)
+        values[folder.config.loc_id - first] = row.to(values.dtype)
+        stored[name] = StoredTensor.held(out, values)
+    new = NewModel(
+        config=folder.config,
+        tensors=stored,
+        vision=_open_vision(folder, None) if folder.vision_base is None else None,
+        llm_base=folder.llm_base,
+        vision_base=folder.vision_base,
+        tokenizer=load_tokenizer(like, loc_id=folder.config.loc_id),
+        card=folder.card(),
+        sentences=folder.sentences,
     )
     write_model(new, out, overwrite=overwrite)
 
@@ -134,6 +181,13 @@ def _open_vision(folder: ModelFolder, moved_to: Path | None) -> Tensors:
     if folder.vision_base is None:
         return open_tensors(folder.path / VISION)
     return open_clip(folder.vision_base.find("clip", moved_to=moved_to))[1]
+
+
+def _stored_type(tensors: Tensors, dtype: torch.dtype) -> torch.dtype | None:
+    """The narrower numbers in which the experts of a model that computes in float32 are stored, if they are."""
+    stored = {tensor.read().dtype for name, tensor in tensors.items() if is_expert(name)}
+    narrow = dtype == torch.float32 and len(stored) == 1 and stored <= {torch.float16, torch.bfloat16}
+    return stored.pop() if narrow else None
 
 
 @torch.no_grad()

@@ -8,7 +8,7 @@ from huggingface_hub.errors import StrictDataclassError
 from torch import nn
 
 from videoexpert.checkpoint.tensors import Shape, StoredTensor, Tensors
-from videoexpert.config import VideoExpertConfig, VisionConfig
+from videoexpert.config import EfficientNetConfig, VideoExpertConfig, VisionConfig
 from videoexpert.errors import CheckpointError
 from videoexpert.nn.model import build_model
 from videoexpert.nn.vision import build_tower
@@ -31,18 +31,23 @@ def expected_tensors(config: VideoExpertConfig, *, source: Path) -> dict[str, Sh
         raise CheckpointError(f"{source}: no language model of the Llama family can be made of it: {reason}") from error
 
 
-def expected_vision(config: VisionConfig) -> dict[str, Shape]:
-    """The tensors of a vision tower, by Hugging Face's names."""
-    return _shapes(build_tower(config, device="meta").clip)
+def expected_vision(config: VisionConfig | EfficientNetConfig) -> dict[str, Shape]:
+    """The tensors of a vision tower; CLIP's by Hugging Face's names."""
+    return _shapes(build_tower(config, device="meta").network)
 
 
 def _shapes(module: nn.Module) -> dict[str, Shape]:
     return {name: tuple(parameter.shape) for name, parameter in module.named_parameters()}
 
 
+def is_expert(name: str) -> bool:
+    """Whether a tensor of the model belongs to an expert."""
+    return ".temporal." in name or ".spatial." in name
+
+
 def base_name(name: str) -> str | None:
     """What the base model calls a tensor of the model; None where it has no such tensor."""
-    if not name.startswith(_LLM) or ".temporal." in name or ".spatial." in name:
+    if not name.startswith(_LLM) or is_expert(name):
         return None
     return name.removeprefix(_LLM).replace(_INNER, ".")
 
@@ -74,6 +79,19 @@ def with_base(expected: Mapping[str, Shape], stored: Tensors, base: Mapping[str,
         tail = stored.get(name + _TAIL)
         tensors[name] = base[known] if tail is None else _joined(base[known], tail)
     return tensors
+
+
+def stored_rows(table: str, stored: Tensors, base: Mapping[str, StoredTensor]) -> tuple[str, torch.Tensor, int]:
+    """The rows that are stored of a table: under which name, a copy of them, and the number of the first.
+
+    Where none are stored, the base has the table, and to change a row all of it has to be stored.
+    """
+    known = base_name(table)
+    if table + _TAIL in stored:
+        assert known is not None
+        return table + _TAIL, stored[table + _TAIL].read().clone(), base[known].shape[0]
+    whole = stored.get(table) or base[known or table]
+    return table, whole.read().clone(), 0
 
 
 def _joined(rows: StoredTensor, more: StoredTensor) -> StoredTensor:

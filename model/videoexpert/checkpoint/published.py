@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from videoexpert.checkpoint.clip import open_clip
-from videoexpert.checkpoint.names import base_name, differing, expected_tensors, expected_vision
+from videoexpert.checkpoint.names import base_name, differing, expected_tensors, expected_vision, is_expert
 from videoexpert.checkpoint.reference import Reference
 from videoexpert.checkpoint.tensors import Shape, Tensors, check_tensors, open_pickled, open_tensors
 from videoexpert.checkpoint.tokenizers import import_tokenizer
@@ -113,7 +113,7 @@ def _read_base(path: Path, config: VideoExpertConfig, expected: Mapping[str, Sha
 
 def _read_experts(folder: Path, expected: Mapping[str, Shape]) -> Tensors:
     """The experts by the model's names: `….V_Expertlora_A.weight` -> `….temporal.A`."""
-    shapes = {name: shape for name, shape in expected.items() if ".temporal." in name or ".spatial." in name}
+    shapes = {name: shape for name, shape in expected.items() if is_expert(name)}
     published = {_published_expert(name): name for name in shapes}
     path = folder / _EXPERTS
     tensors = open_pickled(_existing(path))

@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,10 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Weights that lie elsewhere. path: their file or folder; files: what each must be, by name."""
+    """Weights that lie elsewhere. path: their file or folder; files: what each must be, by name.
+
+    A path that is stored relative is meant from the model's folder, which may then be moved with what it holds.
+    """
 
     path: str
     files: Mapping[str, Pin]
@@ -43,6 +46,10 @@ class Reference:
         with ThreadPoolExecutor() as threads:
             pins = dict(zip((file.name for file in files), threads.map(Pin.of, files), strict=True))
         return cls(os.fspath(path.absolute()), pins)
+
+    def beside(self, folder: Path) -> "Reference":
+        """The same, for who reads it in the model folder `folder`."""
+        return replace(self, path=os.fspath((folder / self.path).absolute()))
 
     def find(self, part: Part, *, moved_to: Path | None = None) -> Path:
         """Where the weights are, checked byte by byte.

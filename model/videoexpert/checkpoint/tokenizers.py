@@ -22,6 +22,11 @@ def import_tokenizer(folder: Path, *, loc_id: int) -> PreTrainedTokenizerFast:
     """
     only_spm = (folder / _SPM_FILE).is_file() and not (folder / _FILE).is_file()
     theirs = _from_spm(folder) if only_spm else _from_transformers(folder)
+    return with_loc(folder, theirs, loc_id=loc_id)
+
+
+def with_loc(source: Path, theirs: TokenizersBackend, *, loc_id: int) -> PreTrainedTokenizerFast:
+    """A tokenizer, which comes from `source`, with `[LOC]` as token `loc_id`; raises as `import_tokenizer` does."""
     mine = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=theirs.backend_tokenizer,
         bos_token=theirs.bos_token,
@@ -32,9 +37,9 @@ def import_tokenizer(folder: Path, *, loc_id: int) -> PreTrainedTokenizerFast:
     )
     # Not special, so that it is part of decoded text; spaces around it are its own (spec §8).
     mine.add_tokens([AddedToken(LOC, lstrip=True, rstrip=True, normalized=False, special=False)])
-    check_loc(folder, mine, loc_id)
+    check_loc(source, mine, loc_id)
     if mine.eos_token is None:
-        raise CheckpointError(f"{folder}: its tokenizer names no token that ends a text")
+        raise CheckpointError(f"{source}: its tokenizer names no token that ends a text")
     return mine
 
 

@@ -1,12 +1,9 @@
 """A model folder, written whole or not at all."""
 
 import json
-import os
-import secrets
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -14,18 +11,23 @@ from safetensors.torch import save_file
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from videoexpert.atomic import TEMPORARY_PREFIX, TEMPORARY_SUFFIX
+from videoexpert.atomic import atomic_folder
 from videoexpert.checkpoint.paths import plain_path
 from videoexpert.checkpoint.reference import Reference
 from videoexpert.checkpoint.tensors import Tensors
 from videoexpert.checkpoint.tokenizers import save_tokenizer
 from videoexpert.config import VideoExpertConfig
-from videoexpert.errors import OutputError
 
 CONFIG = "config.json"
 CARD = "README.md"
 VISION = "vision"
 """The folder of the vision tower's tensors, where they are stored."""
+
+BASE = "base"
+"""The folder of the base's tensors, where they are stored."""
+
+SENTENCES = "sentences"
+"""The folder of the sentence encoder of a match channel."""
 
 SCHEMA = "vex.model/1"
 
@@ -38,7 +40,8 @@ class NewModel:
     """Everything that a model folder holds.
 
     tensors: what is stored of the model. vision: the tower's tensors, None where they are used from elsewhere. llm_base
-    and vision_base: where the rest is, None where all is stored.
+    and vision_base: where the rest is, None where all is stored. base: the base's tensors, by its own names, where it
+    is to lie in the folder itself. sentences: the files of a sentence encoder, by their names, to copy.
     """
 
     config: VideoExpertConfig
@@ -48,6 +51,8 @@ class NewModel:
     vision_base: Reference | None
     tokenizer: PreTrainedTokenizerFast
     card: str
+    base: Tensors | None = None
+    sentences: Mapping[str, Path] = field(default_factory=dict)
 
 
 def write_model(model: NewModel, out: Path, *, overwrite: bool = False) -> None:
@@ -60,9 +65,16 @@ def write_model(model: NewModel, out: Path, *, overwrite: bool = False) -> None:
     }
     with atomic_folder(out, overwrite=overwrite) as folder:
         write_tensors(model.tensors, folder)
+        if model.base is not None:
+            (folder / BASE).mkdir()
+            write_tensors(model.base, folder / BASE)
+            values["llm_base"] = replace(Reference.to(folder / BASE), path=BASE).to_dict()
         if model.vision is not None:
             (folder / VISION).mkdir()
             write_tensors(model.vision, folder / VISION)
+        for name, file in model.sentences.items():
+            (folder / SENTENCES).mkdir(exist_ok=True)
+            shutil.copyfile(file, folder / SENTENCES / name)
         save_tokenizer(model.tokenizer, folder)
         (folder / CARD).write_text(model.card, encoding="utf-8", errors="surrogateescape")
         (folder / CONFIG).write_text(json.dumps(values, indent=1), encoding="utf-8")
@@ -104,36 +116,3 @@ def _write_file(tensors: dict[str, Tensor], file: Path) -> None:
             save_file({name: tensor.contiguous() for name, tensor in alone.items()}, folder / file.name, _METADATA)
     except SafetensorError as error:  # a full disk, for one
         raise OSError(str(error)) from error
-
-
-@contextmanager
-def atomic_folder(final: Path, *, overwrite: bool = False) -> Iterator[Path]:
-    """Yield a new folder beside `final`; when the block ends well it becomes `final`, otherwise it is removed.
-
-    Raises OutputError where `final` exists and `overwrite` is false, or where it cannot be written.
-    """
-    if not overwrite and os.path.lexists(final):
-        raise OutputError(f"{final}: exists already", hint="add --overwrite to replace it")
-    temporary = final.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
-    replaced = temporary.with_suffix(".old")
-    try:
-        temporary.mkdir(parents=True)
-        yield temporary
-        for file in temporary.rglob("*"):
-            if file.is_file():
-                _sync(file)
-        if os.path.lexists(final):
-            os.replace(final, replaced)
-        os.replace(temporary, final)
-    except OSError as error:
-        if replaced.exists() and not final.exists():
-            os.replace(replaced, final)
-        raise OutputError(f"{final}: {error.strerror or error}", hint="choose another folder") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(replaced, ignore_errors=True)
-
-
-def _sync(file: Path) -> None:
-    with open(file, "rb+") as written:
-        os.fsync(written.fileno())

@@ -42,7 +42,10 @@ class Router:
 
 
 class LowRank(nn.Module):
-    """x -> B A x, for A [r, in] and B [out, r]. A starts uniform in +-1/sqrt(in), B at zero (spec §3)."""
+    """x -> B A x, for A [r, in] and B [out, r]. A starts uniform in +-1/sqrt(in), B at zero (spec §3).
+
+    They may be held in narrower numbers than x has (`hold_experts`), and are widened as they are used.
+    """
 
     def __init__(self, inputs: int, outputs: int, rank: int, *, like: Tensor) -> None:
         super().__init__()
@@ -51,7 +54,12 @@ class LowRank(nn.Module):
         nn.init.kaiming_uniform_(self.A, a=math.sqrt(5))
 
     def forward(self, states: Tensor) -> Tensor:
-        return F.linear(F.linear(states, self.A), self.B)
+        return F.linear(F.linear(states, self.A.to(states.dtype)), self.B.to(states.dtype))
+
+    def add_to(self, output: Tensor, states: Tensor, *, scale: float) -> None:
+        """output [n, out] += scale · B A states [n, in], in place."""
+        inner = F.linear(states, self.A.to(states.dtype))
+        output.addmm_(inner, self.B.to(states.dtype).t(), alpha=scale)
 
 
 class ExpertLinear(nn.Module):
@@ -65,15 +73,15 @@ class ExpertLinear(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         like = base.weight if base.weight.is_floating_point() else base.weight.new_empty(0, dtype=torch.float32)
         sizes = (base.in_features, base.out_features, config.rank)
-        self.temporal: LowRank | None = LowRank(*sizes, like=like)
-        self.spatial: LowRank | None = LowRank(*sizes, like=like)
-        self.correction: LowRank | None = None
+        self.temporal = LowRank(*sizes, like=like)
+        self.spatial = LowRank(*sizes, like=like)
+        self.merged = False
         self._kept: Tensor | None = None
 
     def forward(self, states: Tensor) -> Tensor:
         output: Tensor = self.base(states)
         rows = self.router.rows
-        if self.spatial is None or self.temporal is None:
+        if self.merged:
             return output if rows is None else self._correct(output, states, rows)
         change: Tensor = self.spatial(self.dropout(states))
         if rows is not None:
@@ -82,47 +90,35 @@ class ExpertLinear(nn.Module):
 
     def _correct(self, output: Tensor, states: Tensor, rows: TemporalRows) -> Tensor:
         """Add (temporal - spatial) to the frame tokens of `output`, in place: it is this call's own tensor."""
-        assert self.correction is not None
         for sample, block in rows.blocks():
-            inner = F.linear(states[sample, block], self.correction.A)
-            output[sample, block].addmm_(inner, self.correction.B.t(), alpha=self.scale)
+            self.temporal.add_to(output[sample, block], states[sample, block], scale=self.scale)
+            self.spatial.add_to(output[sample, block], states[sample, block], scale=-self.scale)
         return output
 
     @torch.no_grad()
     def merge(self, *, keep: bool) -> None:
         """Add the Spatial Expert to the base weight; see `merge_spatial`."""
-        if self.spatial is None or self.temporal is None:
+        if self.merged:
             raise ValueError("the experts are merged already")
         weight = self.base.weight
         if not weight.is_floating_point():
             raise ValueError(f"experts cannot be merged into weights of type {weight.dtype}")
-        spatial, temporal = self.spatial, self.temporal
         self._kept = weight.detach().clone() if keep else None
-        # Some rows at a time: a copy of each whole weight would leave the C heap full of holes.
-        inner = spatial.A.float()
+        # In place, or some rows at a time in wider numbers: copies of whole weights would leave holes in the C heap.
+        inner = self.spatial.A.float()
         for start in range(0, len(weight), _ROWS_AT_ONCE):
-            part, outer = (whole[start : start + _ROWS_AT_ONCE] for whole in (weight, spatial.B))
-            part.copy_(torch.addmm(part.float(), outer.float(), inner, alpha=self.scale))
-        self.correction = temporal
-        self.correction.A = nn.Parameter(torch.cat((temporal.A, spatial.A)), requires_grad=False)
-        self.correction.B = nn.Parameter(torch.cat((temporal.B, -spatial.B), dim=1), requires_grad=False)
-        self.temporal = self.spatial = None
+            part, outer = (whole[start : start + _ROWS_AT_ONCE] for whole in (weight, self.spatial.B))
+            wide = part.float()  # the part itself where it is float32
+            part.copy_(wide.addmm_(outer.float(), inner, alpha=self.scale))
+        self.merged = True
 
     @torch.no_grad()
     def unmerge(self) -> None:
         """Undo `merge`; see `unmerge_spatial`."""
-        if self.correction is None or self._kept is None:
+        if not self.merged or self._kept is None:
             raise ValueError("the base weights were not kept when the experts were merged")
-        rank = len(self.correction.A) // 2
         self.base.weight.copy_(self._kept)
-        experts = []
-        for rows, sign in ((slice(None, rank), 1), (slice(rank, None), -1)):
-            expert = LowRank(self.base.in_features, self.base.out_features, rank, like=self.correction.A)
-            expert.A.copy_(self.correction.A[rows])
-            expert.B.copy_(sign * self.correction.B[:, rows])
-            experts.append(expert)
-        self.temporal, self.spatial = experts
-        self.correction = self._kept = None
+        self.merged, self._kept = False, None
 
 
 def add_experts(llm: PreTrainedModel, config: ExpertConfig) -> Router:
@@ -155,11 +151,18 @@ def decoder_layers(llm: PreTrainedModel) -> nn.ModuleList:
     return layers
 
 
+def hold_experts(model: nn.Module, dtype: torch.dtype) -> None:
+    """Hold the experts in numbers of this type, whatever the model computes in: those of a checkpoint lose nothing."""
+    for linear in _expert_linears(model):
+        linear.temporal.to(dtype)
+        linear.spatial.to(dtype)
+
+
 def merge_spatial(model: nn.Module, *, keep: bool = False) -> None:
     """Add the Spatial Expert to the base weights of every ExpertLinear in `model`, for inference.
 
-    The two experts are replaced by one of rank 2r, their difference, which is added to the frame tokens alone, so no
-    memory is spent. keep: hold a copy of the base weights, so that `unmerge_spatial` brings them back bit by bit.
+    The experts stay as they are: from then on their difference is added to the frame tokens alone, so no memory is
+    spent. keep: hold a copy of the base weights, so that `unmerge_spatial` brings them back bit by bit.
     Raises ValueError where they are merged already or the weights are quantised.
     """
     for linear in _expert_linears(model):
@@ -167,14 +170,14 @@ def merge_spatial(model: nn.Module, *, keep: bool = False) -> None:
 
 
 def unmerge_spatial(model: nn.Module) -> None:
-    """Bring back the base weights and both experts exactly. Raises ValueError where `merge_spatial` did not `keep`."""
+    """Bring back the base weights exactly. Raises ValueError where `merge_spatial` did not `keep`."""
     for linear in _expert_linears(model):
         linear.unmerge()
 
 
 def is_merged(model: nn.Module) -> bool:
     """Whether the Spatial Expert is part of the base weights."""
-    return any(linear.correction is not None for linear in _expert_linears(model))
+    return any(linear.merged for linear in _expert_linears(model))
 
 
 def _expert_linears(model: nn.Module) -> list[ExpertLinear]:

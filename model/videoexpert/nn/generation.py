@@ -19,11 +19,15 @@ from videoexpert.options import GenerationOptions
 
 @dataclass(frozen=True, slots=True)
 class VisualPrefix:
-    """A prompt's beginning that was read. hidden: [S, H], after the last norm; layout: where the video lies in it."""
+    """A prompt's beginning that was read. hidden: [S, H], after the last norm; layout: where the video lies in it.
+
+    seen: [T, D], the visual features of the frames.
+    """
 
     cache: PrefixCache
     hidden: Tensor
     layout: TokenLayout
+    seen: Tensor
 
     @property
     def frames(self) -> Tensor:
@@ -63,18 +67,23 @@ def prefill(model: VideoExpert, ids: Tensor, visual: Tensor) -> VisualPrefix:
     """Read the beginning of a prompt. ids: [L] with one `VIDEO_ID`; visual: [N, D], frame tokens first."""
     cache = PrefixCache(model.llm.config.num_hidden_layers, len(ids) - 1 + len(visual))
     output = model(ids[None], visual[None], cache=cache)
-    return VisualPrefix(cache, output.hidden[0], output.layout)
+    return VisualPrefix(cache, output.hidden[0], output.layout, visual[: output.layout.frames])
 
 
 @torch.no_grad()
-def read(model: VideoExpert, prefix: VisualPrefix, texts: Sequence[Tensor]) -> list[Reading]:
-    """Run texts of ids [L_i], none empty, behind the prefix, each as if it were alone."""
+def read(
+    model: VideoExpert, prefix: VisualPrefix, texts: Sequence[Tensor], *, queries: Sequence[Tensor | None] = ()
+) -> list[Reading]:
+    """Run texts of ids [L_i], none empty, behind the prefix, each as if it were alone.
+
+    queries: for each text what its `[LOC]`s ask for, [n_i, E]; needed by a match channel alone.
+    """
     batch = _Batch.start(model, prefix, texts, room=0)
     readings = []
-    for row, text in enumerate(texts):
+    for row, (text, asked) in enumerate(zip(texts, queries or [None] * len(texts), strict=True)):
         states = torch.cat((prefix.hidden[-1:], batch.hidden[row, -len(text) :]))
         locs = states[:-1][text == model.config.loc_id]
-        located = model.locate(prefix.frames, locs) if len(locs) else None
+        located = model.locate(prefix.frames, locs, seen=prefix.seen, queries=asked) if len(locs) else None
         readings.append(Reading(text, states[:-1], states[-1], located))
     return readings
 
@@ -94,11 +103,14 @@ def generate(
     options: GenerationOptions,
     *,
     stop_ids: Sequence[int] = (),
+    queries_of: Callable[[Sequence[int], Sequence[int]], Tensor] | None = None,
     on_step: Callable[[int], None] | None = None,
 ) -> list[Generated]:
     """Write on from each of the texts of ids [L_i], none empty, behind the prefix, each as if it were alone.
 
     options: the same seed gives the same text, whatever else is in the batch. stop_ids: tokens that end a text.
+    queries_of: from the ids of a text, and where its n `[LOC]`s are in them, to what they ask for, [n, E]; needed by a
+    match channel alone.
     on_step: called after each step with the number of tokens that the longest text has by then.
     """
     batch = _Batch.start(model, prefix, texts, room=options.max_new_tokens)
@@ -118,7 +130,7 @@ def generate(
             going, chosen = [going[row] for row in rows], chosen[rows]
             batch.select(rows)
         batch.step(model, chosen)
-    return [draft.finish(model, prefix.frames) for draft in drafts]
+    return [draft.finish(model, prefix, queries_of) for draft in drafts]
 
 
 @dataclass(slots=True)
@@ -181,8 +193,16 @@ class _Draft:
         self.ids.append(token)
         self.stopped = token in stop_ids
 
-    def finish(self, model: VideoExpert, frames: Tensor) -> Generated:
-        located = model.locate(frames, torch.stack(self.loc_states)) if self.loc_states else None
+    def finish(
+        self,
+        model: VideoExpert,
+        prefix: VisualPrefix,
+        queries_of: Callable[[Sequence[int], Sequence[int]], Tensor] | None,
+    ) -> Generated:
+        located = None
+        if self.loc_states:
+            queries = None if queries_of is None else queries_of(self.ids, self.loc_indices)
+            located = model.locate(prefix.frames, torch.stack(self.loc_states), seen=prefix.seen, queries=queries)
         return Generated(tuple(self.ids), self.stopped, tuple(self.loc_indices), located)
 
 

@@ -16,15 +16,20 @@ def time_grid(frames: int, *, device: torch.device | None = None) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class LocatorOutput:
-    """What the head says about n `[LOC]`s over T frames. class_logits: [n, T]; span_logits: [n, T, 2]."""
+    """What the head says about n `[LOC]`s over T frames. class_logits: [n, T]; span_logits: [n, T, 2].
+
+    presence_logits: [n], whether what is asked for is in the video at all; None where that was not judged.
+    """
 
     class_logits: Tensor
     span_logits: Tensor
+    presence_logits: Tensor | None = None
 
     @property
     def scores(self) -> Tensor:
         """How likely each frame lies in the moment: [n, T], float32 in [0, 1]."""
-        return self.class_logits.float().sigmoid()
+        inside = self.class_logits.float().sigmoid()
+        return inside if self.presence_logits is None else inside * self.presence_logits.float().sigmoid()[:, None]
 
     @property
     def offsets(self) -> Tensor:
@@ -38,7 +43,13 @@ class LocatorOutput:
         return grid[:, None] + self.offsets
 
     def __getitem__(self, chosen: slice | list[int]) -> "LocatorOutput":
-        return LocatorOutput(self.class_logits[chosen], self.span_logits[chosen])
+        presence = None if self.presence_logits is None else self.presence_logits[chosen]
+        return LocatorOutput(self.class_logits[chosen], self.span_logits[chosen], presence)
+
+    def __add__(self, other: "LocatorOutput") -> "LocatorOutput":
+        """What two parts of a head say together: their logits are added."""
+        presence = other.presence_logits if self.presence_logits is None else self.presence_logits
+        return LocatorOutput(self.class_logits + other.class_logits, self.span_logits + other.span_logits, presence)
 
 
 class _ConvHead(nn.Module):

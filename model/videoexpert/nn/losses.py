@@ -29,11 +29,12 @@ class MomentTargets:
     """What the head should say for n `[LOC]`s, batch-major (spec §6).
 
     nearest: [n, T, 2], the window that each frame belongs to, as fractions of the duration. inside: [n, T], whether the
-    frame lies in it.
+    frame lies in it. queries: [n, E], what each asks for, which a match channel has to be told.
     """
 
     nearest: Tensor
     inside: Tensor
+    queries: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,8 @@ def moment_losses(scores: Tensor, windows: Tensor, targets: MomentTargets) -> Mo
     inside = targets.inside.to(scores.dtype)
     weight = torch.where(targets.inside.bool(), 1.0, BACKGROUND_WEIGHT)
     # F.binary_cross_entropy clamps its logarithms at -100, which is what the spec asks for.
-    class_loss = F.binary_cross_entropy(scores, inside, weight=weight)
+    # Its check that scores lie in [0, 1] would end the program for one that is NaN, which then is in the sum instead.
+    class_loss = F.binary_cross_entropy(scores.nan_to_num(), inside, weight=weight) + 0.0 * scores.sum()
     count = inside.sum().clamp(min=1)
     distance = F.smooth_l1_loss(windows, targets.nearest, reduction="none").sum(dim=-1)
     border = (distance * inside).sum() / count

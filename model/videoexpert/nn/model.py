@@ -11,13 +11,15 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from transformers.cache_utils import Cache
 
-from videoexpert.config import Attention, VideoExpertConfig
+from videoexpert.config import Attention, EfficientNetConfig, VideoExpertConfig
 from videoexpert.nn.building import allocate, attention_name, building
 from videoexpert.nn.compressor import spatial_compress
-from videoexpert.nn.experts import ROWS, add_experts
+from videoexpert.nn.experts import ROWS, add_experts, hold_experts
 from videoexpert.nn.layout import Assembled, TemporalRows, TokenLayout, assemble
 from videoexpert.nn.locator import Locator, LocatorOutput
 from videoexpert.nn.losses import Losses, LossWeights, MomentTargets, all_losses, learnt, token_loss
+from videoexpert.nn.match import Matcher
+from videoexpert.nn.projector import PosteriorProjector
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +27,8 @@ class ModelOutput:
     """What one pass gives for B samples.
 
     hidden: [B, S, H], after the last norm; rows of padding mean nothing. loc_samples and loc_indices: [n], where the
-    `[LOC]`s are among the prompt ids, batch-major. located: the head's word on them; None where there are none.
-    loss: None where no labels were given.
+    `[LOC]`s are among the prompt ids, batch-major. located: the head's word on them; None where there are none, or
+    where a match channel was not told what they ask for. loss: None where no labels were given.
     """
 
     hidden: Tensor
@@ -38,7 +40,16 @@ class ModelOutput:
 
 
 class VideoExpert(nn.Module):
-    """The model without its vision tower. llm: a causal model of transformers, of the Llama family, without experts."""
+    """The model without its vision tower. llm: a causal model of transformers, of the Llama family, without experts.
+
+    There is a `classifier` where the vision tower's features have one, a `match` channel where the configuration has
+    one, and no `locator` where that channel locates alone.
+    """
+
+    projector: nn.Linear | PosteriorProjector
+    locator: Locator
+    match: Matcher | None
+    classifier: nn.Linear | None
 
     def __init__(self, config: VideoExpertConfig, llm: PreTrainedModel) -> None:
         super().__init__()
@@ -47,8 +58,24 @@ class VideoExpert(nn.Module):
         self.router = add_experts(llm, config.experts)
         like = self._embedding.weight
         hidden = like.shape[1]
-        self.projector = nn.Linear(config.vision.features, hidden).to(like)
-        self.locator = Locator(hidden, config.locator).to(like)
+        vision = config.vision
+        self.classifier = self.match = None
+        if isinstance(vision, EfficientNetConfig):
+            self.classifier = nn.Linear(vision.features, vision.classes).float().requires_grad_(False)
+        if config.projector == "posterior" and isinstance(vision, EfficientNetConfig):
+            self.projector = PosteriorProjector(vision.features, hidden, classes=vision.classes).to(like)
+        else:
+            self.projector = nn.Linear(vision.features, hidden).to(like)
+        if not (config.match and config.match.alone):
+            self.locator = Locator(hidden, config.locator).to(like)
+        if config.match and config.sentences and self.classifier is not None:
+            classes, width = self.classifier.out_features, config.sentences.hidden
+            self.match = Matcher(config.match, classes=classes, width=width).float()
+
+    @property
+    def matches_alone(self) -> bool:
+        """Whether the match channel locates by itself, so that nothing has to be read to locate."""
+        return self.config.match is not None and self.config.match.alone
 
     @property
     def _embedding(self) -> nn.Embedding:
@@ -69,7 +96,7 @@ class VideoExpert(nn.Module):
         self, ids: Tensor, visual: Tensor, *, lengths: Sequence[int] | None = None, labels: Tensor | None = None
     ) -> Assembled:
         """Project `visual` [B, N, D] and put it into the prompts `ids` [B, L]; see `layout.assemble` (spec §2)."""
-        projected = self.projector(visual.to(self.projector.weight.dtype))
+        projected = self._project(visual)
         frames = visual.shape[1] - self.config.compressed
         return assemble(ids, projected, embed=self._embedding, frames=frames, lengths=lengths, labels=labels)
 
@@ -131,9 +158,10 @@ class VideoExpert(nn.Module):
         hidden = self.run(assembled.embeds, rows=layout.rows, mask=assembled.mask, cache=cache)
         samples, indices = self._find_locs(ids, lengths)
         located = None
-        if len(samples):
+        queries = None if targets is None else targets.queries
+        if len(samples) and (self.match is None or queries is not None):
             states = hidden[samples, layout.predictors(samples, indices)]
-            located = self.locator(layout.rows.take(hidden), states, samples)
+            located = self._locate(layout.rows.take(hidden), states, samples, visual[:, : layout.frames], queries)
         loss = None
         if assembled.labels is not None:
             if targets is not None and len(targets.inside) != len(samples):
@@ -141,11 +169,52 @@ class VideoExpert(nn.Module):
             loss = all_losses(self._token_loss(hidden, assembled.labels), located, targets, weights)
         return ModelOutput(hidden, layout, samples, indices, located, loss)
 
-    def locate(self, frames: Tensor, locs: Tensor) -> LocatorOutput:
-        """The head's word on `[LOC]`s of one video. frames: [T, H] and locs: [n, H], hidden states (spec §4-5)."""
+    def locate(
+        self, frames: Tensor, locs: Tensor, *, seen: Tensor | None = None, queries: Tensor | None = None
+    ) -> LocatorOutput:
+        """The head's word on `[LOC]`s of one video. frames: [T, H] and locs: [n, H], hidden states (spec §4-5).
+
+        seen: [T, D], the visual features of the frames, and queries: [n, E], where there is a match channel.
+        """
         owners = torch.zeros(len(locs), dtype=torch.long, device=locs.device)
-        located: LocatorOutput = self.locator(frames[None], locs, owners)
-        return located
+        return self._locate(frames[None], locs, owners, None if seen is None else seen[None], queries)
+
+    def match_frames(self, seen: Tensor, queries: Tensor | None) -> LocatorOutput:
+        """The match channel's word alone about one video. seen: [T, D]. queries: [n, E]; None: anything that it knows.
+
+        Anything is one answer: at each frame that of the class, of the surest ones, which fits it best.
+        """
+        if queries is not None:
+            return self._match(seen[None], queries, torch.zeros(len(queries), dtype=torch.long, device=queries.device))
+        assert self.match is not None and self.classifier is not None
+        return self.match.anything(self.classifier(seen.float()))
+
+    def _project(self, visual: Tensor) -> Tensor:
+        """Visual features as tokens: [..., D] -> [..., H]."""
+        features = visual.to(self.projector.weight.dtype)
+        if isinstance(self.projector, PosteriorProjector):
+            assert self.classifier is not None
+            return self.projector(features, self.classifier(visual.float()))  # type: ignore[no-any-return]
+        projected: Tensor = self.projector(features)
+        return projected
+
+    def _locate(
+        self, frames: Tensor, locs: Tensor, owners: Tensor, seen: Tensor | None, queries: Tensor | None
+    ) -> LocatorOutput:
+        if self.match is None:
+            located: LocatorOutput = self.locator(frames, locs, owners)
+            return located
+        if seen is None or queries is None or len(queries) != len(locs):
+            asked = 0 if queries is None else len(queries)
+            raise ValueError(f"the match channel needs a query for each [LOC]: {asked} for {len(locs)}")
+        matched = self._match(seen, queries, owners)
+        return matched if self.matches_alone else self.locator(frames, locs, owners) + matched
+
+    def _match(self, seen: Tensor, queries: Tensor, owners: Tensor) -> LocatorOutput:
+        if self.match is None or self.classifier is None:
+            raise ValueError("the model has no match channel")
+        matched: LocatorOutput = self.match(self.classifier(seen.float()), queries, owners)
+        return matched
 
     def _find_locs(self, ids: Tensor, lengths: Sequence[int] | None) -> tuple[Tensor, Tensor]:
         """Where the `[LOC]`s are: (samples, indices), [n] each, batch-major, then ascending (spec §4)."""
@@ -166,10 +235,12 @@ def build_model(
     attn: Attention = "sdpa",
     device: torch.device | str = "cpu",
     dtype: torch.dtype | None = None,
+    experts: torch.dtype | None = None,
     initialise: bool = True,
 ) -> VideoExpert:
     """A model with random weights, or with memory that nothing was written to yet where `initialise` is false.
 
+    dtype: of the weights, torch's default where None; experts: of the experts', the same where None.
     Raises ExtraMissingError where flash attention is asked for and not installed, ValueError where the language model
     is not of the Llama family.
     """
@@ -180,6 +251,8 @@ def build_model(
             settings, dtype=torch.get_default_dtype(), attn_implementation=name, trust_remote_code=False
         )
         model = VideoExpert(config, llm)
+    if experts is not None:
+        hold_experts(model, experts)
     if initialise or torch.device(device).type == "meta":
         return model
     allocate(model, device)

@@ -1,14 +1,18 @@
-"""The vision tower (spec §0): frames to CLIP features, the final norm and projection applied to every token."""
+"""The vision encoders that there are. CLIP's (spec §0) applies its final norm and projection to every token."""
 
-from collections.abc import Sequence
+from typing import overload
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
-from videoexpert.config import Attention, VisionConfig
+from videoexpert.config import Attention, EfficientNetConfig, VisionConfig
 from videoexpert.nn.building import allocate, attention_name, building
+from videoexpert.nn.efficientnet import EfficientNetTower
+from videoexpert.nn.tower import VisionTower
+
+__all__ = ["ClipTower", "EfficientNetTower", "VisionTower", "build_tower", "prepare_pixels"]
 
 _MEAN = (0.48145466, 0.4578275, 0.40821073)
 _DEVIATION = (0.26862954, 0.26130258, 0.27577711)
@@ -31,8 +35,10 @@ def prepare_pixels(frames: Tensor, size: int) -> Tensor:
     return (pixels - pixels.new_tensor(_MEAN)[:, None, None]) / pixels.new_tensor(_DEVIATION)[:, None, None]
 
 
-class VisionTower(nn.Module):
+class ClipTower(VisionTower):
     """CLIP's vision transformer, frozen. `clip` holds transformers' module, so tensor names are Hugging Face's."""
+
+    config: VisionConfig
 
     def __init__(self, config: VisionConfig, clip: CLIPVisionModelWithProjection) -> None:
         super().__init__()
@@ -40,20 +46,13 @@ class VisionTower(nn.Module):
         self.clip = clip
         self.requires_grad_(False).eval()
 
-    @torch.no_grad()
-    def encode(self, frames: Tensor, *, keep: Sequence[int], batch: int = 16) -> tuple[Tensor, Tensor]:
-        """Features on the tower's device: CLS tokens [T, D], and patches [K, P, D] of the frames `keep`, row-major.
+    @property
+    def network(self) -> nn.Module:
+        return self.clip
 
-        frames: [T, 3, height, width], uint8 RGB. keep: K frame indices, which may repeat (`compressor.patch_frames`).
-        batch: frames that are run at once, which bounds the memory.
-        """
-        cls, patches = [], {}
-        for start in range(0, len(frames), batch):
-            tokens = self(prepare_pixels(frames[start : start + batch].to(self._device), self.config.image_size))
-            cls.append(tokens[:, 0])
-            # Copies, so that what is not kept is freed.
-            patches.update({i: tokens[i - start, 1:].clone() for i in keep if start <= i < start + batch})
-        return torch.cat(cls), torch.stack([patches[i] for i in keep])
+    def prepare(self, frames: Tensor) -> Tensor:
+        """See `prepare_pixels`."""
+        return prepare_pixels(frames, self.config.image_size)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Prepared pixels [T, 3, size, size] -> all tokens [T, 1 + P, D], CLS first (spec §0)."""
@@ -62,14 +61,31 @@ class VisionTower(nn.Module):
         tokens: Tensor = self.clip.visual_projection(vision.post_layernorm(states))
         return tokens
 
-    @property
-    def _device(self) -> torch.device:
-        device: torch.device = self.clip.visual_projection.weight.device
-        return device
+
+@overload
+def build_tower(
+    config: VisionConfig,
+    *,
+    attn: Attention = ...,
+    device: torch.device | str = ...,
+    dtype: torch.dtype | None = ...,
+    initialise: bool = ...,
+) -> ClipTower: ...
+
+
+@overload
+def build_tower(
+    config: VisionConfig | EfficientNetConfig,
+    *,
+    attn: Attention = ...,
+    device: torch.device | str = ...,
+    dtype: torch.dtype | None = ...,
+    initialise: bool = ...,
+) -> VisionTower: ...
 
 
 def build_tower(
-    config: VisionConfig,
+    config: VisionConfig | EfficientNetConfig,
     *,
     attn: Attention = "sdpa",
     device: torch.device | str = "cpu",
@@ -80,6 +96,12 @@ def build_tower(
 
     Raises ExtraMissingError where flash attention is asked for and not installed.
     """
+    with building(device=device if initialise else "meta", dtype=dtype):
+        tower = _clip(config, attn) if isinstance(config, VisionConfig) else EfficientNetTower(config)
+    return tower if initialise or torch.device(device).type == "meta" else allocate(tower, device)
+
+
+def _clip(config: VisionConfig, attn: Attention) -> ClipTower:
     settings = CLIPVisionConfig(
         image_size=config.image_size,
         patch_size=config.patch_size,
@@ -91,6 +113,4 @@ def build_tower(
         hidden_act=config.activation,
         attn_implementation=attention_name(attn),  # type: ignore[call-arg]
     )
-    with building(device=device if initialise else "meta", dtype=dtype):
-        tower = VisionTower(config, CLIPVisionModelWithProjection(settings))
-    return tower if initialise or torch.device(device).type == "meta" else allocate(tower, device)
+    return ClipTower(config, CLIPVisionModelWithProjection(settings))

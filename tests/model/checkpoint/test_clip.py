@@ -18,7 +18,7 @@ from videoexpert.checkpoint.names import expected_vision
 from videoexpert.checkpoint.tensors import Tensors, check_tensors
 from videoexpert.config import VisionConfig
 from videoexpert.errors import CheckpointError
-from videoexpert.nn.vision import VisionTower, build_tower
+from videoexpert.nn.vision import ClipTower, build_tower
 
 
 @pytest.fixture(scope="module")
@@ -33,14 +33,14 @@ def archive(clip: Clip, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def tower_of(config: VisionConfig, tensors: Tensors) -> VisionTower:
+def tower_of(config: VisionConfig, tensors: Tensors) -> ClipTower:
     check_tensors("clip", expected_vision(config), tensors)
     tower = build_tower(config)
     tower.clip.load_state_dict({name: tensor.read() for name, tensor in tensors.items()})
     return tower
 
 
-def same_features(clip: Clip, tower: VisionTower) -> None:
+def same_features(clip: Clip, tower: ClipTower) -> None:
     pixels = torch.randn(3, 3, 28, 28)
     with torch.no_grad():
         torch.testing.assert_close(tower(pixels), clip(pixels), rtol=1e-4, atol=1e-4)

@@ -1,5 +1,6 @@
 """Model folders: what is saved comes back, and what is wrong with one is said in a line."""
 
+import copy
 import json
 import os
 import shutil
@@ -16,14 +17,14 @@ from tiny_nn import VOCABULARY, prompt_ids, tiny_config, tiny_model, visual_toke
 
 from videoexpert.checkpoint import load_model, load_tokenizer, load_vision, read_folder, save_model
 from videoexpert.checkpoint.clip import open_clip
-from videoexpert.checkpoint.names import differing
+from videoexpert.checkpoint.names import differing, is_expert
 from videoexpert.checkpoint.reference import Reference
 from videoexpert.checkpoint.tensors import StoredTensor, open_tensors
 from videoexpert.checkpoint.tokenizers import import_tokenizer
 from videoexpert.checkpoint.writing import NewModel, write_model, write_tensors
-from videoexpert.config import VideoExpertConfig
+from videoexpert.config import VideoExpertConfig, VisionConfig
 from videoexpert.errors import CheckpointError, ExtraMissingError, OutputError
-from videoexpert.nn.experts import is_merged, merge_spatial
+from videoexpert.nn.experts import hold_experts, is_merged, merge_spatial
 from videoexpert.nn.model import VideoExpert
 
 WEIGHTS = "model.safetensors"
@@ -40,6 +41,7 @@ def make_folder(place: Path, model: VideoExpert, *, standalone: bool = False) ->
     base.mkdir()
     save_file({name: tensor[: VOCABULARY - 1].clone() for name, tensor in weights.items()}, base / WEIGHTS)
     write_tokenizer(base, VOCABULARY - 1)
+    assert isinstance(model.config.vision, VisionConfig)
     write_clip(clip, model.config.vision)
     tensors = {name: StoredTensor.held(out, parameter) for name, parameter in model.named_parameters()}
     new = NewModel(
@@ -109,7 +111,21 @@ def test_merged_for_inference(model: VideoExpert, folder: Path) -> None:
 def test_in_sixteen_bits(folder: Path) -> None:
     loaded = load_model(folder, dtype=torch.bfloat16)
     assert {parameter.dtype for parameter in loaded.parameters()} == {torch.bfloat16}
-    assert load_vision(folder, dtype=torch.bfloat16).clip.visual_projection.weight.dtype == torch.bfloat16
+    tower = load_vision(folder, dtype=torch.bfloat16)
+    assert {parameter.dtype for parameter in tower.parameters()} == {torch.bfloat16}
+
+
+def test_experts_that_are_stored_in_sixteen_bits_stay_in_them(model: VideoExpert, tmp_path: Path) -> None:
+    narrow = copy.deepcopy(model)
+    hold_experts(narrow, torch.bfloat16)
+    folder = make_folder(tmp_path, narrow)
+    loaded, wide = load_model(folder), load_model(folder, merge=False)
+    types = {name: parameter.dtype for name, parameter in loaded.named_parameters()}
+    assert {kind for name, kind in types.items() if is_expert(name)} == {torch.bfloat16}
+    assert {kind for name, kind in types.items() if not is_expert(name)} == {torch.float32}
+    assert {parameter.dtype for parameter in wide.parameters()} == {torch.float32}
+    merge_spatial(wide)
+    assert torch.equal(hidden(loaded), hidden(wide))
 
 
 def test_a_trained_model_is_saved_beside_the_same_base(model: VideoExpert, folder: Path, tmp_path: Path) -> None:

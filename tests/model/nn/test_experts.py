@@ -10,7 +10,15 @@ from torch import nn
 from transformers import GPT2Config, GPT2LMHeadModel, Phi3Config, Phi3ForCausalLM
 
 from videoexpert.config import ExpertConfig
-from videoexpert.nn.experts import ExpertLinear, Router, add_experts, is_merged, merge_spatial, unmerge_spatial
+from videoexpert.nn.experts import (
+    ExpertLinear,
+    Router,
+    add_experts,
+    hold_experts,
+    is_merged,
+    merge_spatial,
+    unmerge_spatial,
+)
 from videoexpert.nn.layout import TemporalRows
 from videoexpert.nn.losses import MomentTargets
 from videoexpert.nn.model import VideoExpert, build_model
@@ -24,7 +32,6 @@ def expert_linear(dropout: float = 0.0) -> ExpertLinear:
 
 
 def by_formula(linear: ExpertLinear, states: torch.Tensor, temporal: torch.Tensor) -> torch.Tensor:
-    assert linear.temporal is not None and linear.spatial is not None
     rows = []
     for state, frame in zip(states.reshape(-1, 6), temporal.reshape(-1), strict=True):
         expert = linear.temporal if frame else linear.spatial
@@ -51,7 +58,6 @@ def test_a_new_expert_changes_nothing_and_has_the_published_range() -> None:
     linear = ExpertLinear(base, Router(), ExpertConfig())
     states = torch.randn(1, 3, 64)
     assert torch.equal(linear(states), base(states))
-    assert linear.temporal is not None
     assert 0.9 / 8 < float(linear.temporal.A.detach().abs().max()) <= 1 / 8
 
 
@@ -94,9 +100,24 @@ def test_merging_twice_and_unmerging_without_what_was_kept_are_refused() -> None
 
 def test_merging_needs_no_memory() -> None:
     model = tiny_model()
-    before = sum(parameter.numel() for parameter in model.parameters())
+    before = {name: parameter.data_ptr() for name, parameter in model.named_parameters()}
     merge_spatial(model)
-    assert sum(parameter.numel() for parameter in model.parameters()) == before
+    assert {name: parameter.data_ptr() for name, parameter in model.named_parameters()} == before
+
+
+@pytest.mark.parametrize("merged", [False, True])
+@pytest.mark.parametrize("narrow", [torch.bfloat16, torch.float16])
+def test_experts_held_in_sixteen_bits_count_for_all_that_they_hold(narrow: torch.dtype, merged: bool) -> None:
+    wide = tiny_model()
+    hold_experts(wide, narrow)
+    held = copy.deepcopy(wide)
+    hold_experts(wide, torch.float32)
+    if merged:
+        merge_spatial(wide)
+        merge_spatial(held)
+    assert torch.equal(run(held), run(wide))
+    types = {parameter.dtype for name, parameter in held.named_parameters() if ".temporal." in name}
+    assert types == {narrow}
 
 
 def test_different_placeholders_in_one_batch() -> None:

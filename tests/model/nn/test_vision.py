@@ -5,23 +5,25 @@ import torch
 from tiny_nn import tiny_config
 
 from videoexpert.config import VisionConfig
-from videoexpert.nn.vision import VisionTower, build_tower, prepare_pixels
+from videoexpert.nn.vision import ClipTower, build_tower, prepare_pixels
 
 MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073])
 DEVIATION = torch.tensor([0.26862954, 0.26130258, 0.27577711])
 
 
 @pytest.fixture(scope="module")
-def tower() -> VisionTower:
+def tower() -> ClipTower:
     torch.manual_seed(0)
-    return build_tower(tiny_config().vision)
+    tower = build_tower(tiny_config().vision)
+    assert isinstance(tower, ClipTower)
+    return tower
 
 
 def frames(count: int, height: int = 8, width: int = 8) -> torch.Tensor:
     return torch.randint(0, 256, (count, 3, height, width), dtype=torch.uint8)
 
 
-def test_the_class_token_is_clips_image_embedding(tower: VisionTower) -> None:
+def test_the_class_token_is_clips_image_embedding(tower: ClipTower) -> None:
     pixels = frames(5)
     cls, patches = tower.encode(pixels, keep=(0, 3), batch=2)
     expected = tower.clip(pixel_values=prepare_pixels(pixels, 8)).image_embeds
@@ -29,7 +31,7 @@ def test_the_class_token_is_clips_image_embedding(tower: VisionTower) -> None:
     assert patches.shape == (2, tower.config.patches, tower.config.features)
 
 
-def test_patches_get_the_same_norm_and_projection(tower: VisionTower) -> None:
+def test_patches_get_the_same_norm_and_projection(tower: ClipTower) -> None:
     pixels = frames(4)
     states = tower.clip.vision_model(pixel_values=prepare_pixels(pixels, 8)).last_hidden_state[:, 1:]
     normed = torch.nn.functional.layer_norm(states, states.shape[-1:]) * tower.clip.vision_model.post_layernorm.weight
@@ -38,7 +40,7 @@ def test_patches_get_the_same_norm_and_projection(tower: VisionTower) -> None:
     torch.testing.assert_close(patches, expected.detach())
 
 
-def test_what_is_kept_and_how_many_run_at_once_change_nothing(tower: VisionTower) -> None:
+def test_what_is_kept_and_how_many_run_at_once_change_nothing(tower: ClipTower) -> None:
     pixels = frames(7)
     cls, patches = tower.encode(pixels, keep=range(7), batch=7)
     keep = (5, 0, 0, 6)
@@ -48,14 +50,14 @@ def test_what_is_kept_and_how_many_run_at_once_change_nothing(tower: VisionTower
         torch.testing.assert_close(kept, patches[list(keep)])
 
 
-def test_sdpa_equals_eager(tower: VisionTower) -> None:
+def test_sdpa_equals_eager(tower: ClipTower) -> None:
     eager = build_tower(tower.config, attn="eager")
     eager.load_state_dict(tower.state_dict())
     pixels = frames(3)
     torch.testing.assert_close(eager.encode(pixels, keep=(1,)), tower.encode(pixels, keep=(1,)))
 
 
-def test_memory_without_values_has_its_position_ids(tower: VisionTower) -> None:
+def test_memory_without_values_has_its_position_ids(tower: ClipTower) -> None:
     empty = build_tower(tower.config, initialise=False)
     empty.load_state_dict(tower.state_dict())
     pixels = frames(2)

@@ -1,0 +1,96 @@
+"""The match channel: how well a query's words fit what a classifier sees, frame by frame; no hidden state is needed.
+
+Frames and words meet among the names of the classifier's classes, as sentence vectors: a frame is the mean of the names
+weighted by its class posterior, and a query is near some names and far from others. A query need not be a name.
+Five channels over the frames go through a small convolutional head, which learns what a moment looks like in them.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from videoexpert.config import MatchConfig
+from videoexpert.nn.locator import LocatorOutput
+
+_CHANNELS = 5
+_STATISTICS = 7
+_WIDTH = 32
+_FLAT = 0.01
+"""Deviation over the frames below which a curve counts as flat."""
+
+_STILL = 0.1
+"""The same for a logit."""
+
+
+class Matcher(nn.Module):
+    """From class logits of frames and vectors of queries to scores, windows and whether it is there at all.
+
+    names: [C, E], unit vectors of the classes' names. A class whose logits are -inf is one that is not known.
+    """
+
+    def __init__(self, config: MatchConfig, *, classes: int, width: int) -> None:
+        super().__init__()
+        self.likeliest = min(config.likeliest, classes)
+        self.names = nn.Parameter(F.normalize(torch.randn(classes, width), dim=-1), requires_grad=False)
+        self.turn = nn.Linear(width, width, bias=False)
+        nn.init.zeros_(self.turn.weight)
+        self.log_temperature = nn.Parameter(torch.tensor(-2.5))
+        self.rise = nn.Conv1d(_CHANNELS, config.width, config.kernel, padding=config.kernel // 2)
+        wide = 2 * (config.kernel // 2)
+        self.around = nn.Conv1d(config.width, config.width, config.kernel, padding=wide, dilation=2)
+        self.head = nn.Conv1d(config.width, 3, config.kernel, padding=config.kernel // 2)
+        self.presence = nn.Sequential(nn.Linear(_STATISTICS, _WIDTH), nn.ReLU(), nn.Linear(_WIDTH, 1))
+
+    def forward(self, logits: Tensor, queries: Tensor, owners: Tensor) -> LocatorOutput:
+        """logits: [B, T, C]; queries: [n, E], unit vectors; owners: [n], the sample that each asks about."""
+        channels, nearest = self.channels(logits.float(), queries.float(), owners)
+        states = self.rise(channels).relu()
+        states = states + self.around(states).relu()
+        scores, spans = self.head(states).split((1, 2), dim=1)
+        raw = channels[:, ::2][:, :2]  # the two that are not measured against the rest of the video
+        statistics = torch.cat((raw.amax(-1), raw.mean(-1), raw.std(-1), nearest), dim=-1)
+        presence = self.presence(statistics).squeeze(-1)
+        return LocatorOutput(scores.squeeze(1), spans.transpose(1, 2), presence)
+
+    def anything(self, logits: Tensor) -> LocatorOutput:
+        """Whatever is seen, of the classes that are surest at some frame. logits: [T, C]. One answer, [1, T]."""
+        surest = logits.softmax(dim=-1).amax(dim=0).topk(self.likeliest).indices
+        found = self(logits[None], self.names[surest], torch.zeros_like(surest))
+        best = found.scores.argmax(dim=0)
+        frames = torch.arange(len(best), device=best.device)
+        inside = torch.logit(found.scores[best, frames], eps=1e-6)
+        return LocatorOutput(inside[None], found.span_logits[best, frames][None])
+
+    def channels(self, logits: Tensor, queries: Tensor, owners: Tensor) -> tuple[Tensor, Tensor]:
+        """What the head sees: [n, 5, T], and how near the nearest name is to each query: [n, 1].
+
+        The cosine of query and frame; the share of the classes that the query means; both also measured against the
+        rest of the video; and how like each frame is to the one that fits best.
+        """
+        queries = F.normalize(queries + self.turn(queries), dim=-1)
+        known = torch.isfinite(logits).all(dim=1)  # [B, C]
+        chances = logits.softmax(dim=-1)
+        frames = F.normalize(chances @ self.names, dim=-1)  # [B, T, E]
+        cosine = (frames[owners] @ queries[..., None]).squeeze(-1)  # [n, T]
+        similar = (queries @ self.names.t()).masked_fill(~known[owners], -1)  # [n, C]
+        nearest = similar.amax(dim=-1, keepdim=True)
+        meant = ((similar - nearest) / self.log_temperature.exp()).exp()
+        top = chances.topk(self.likeliest, dim=-1)
+        picked = top.indices[owners]
+        share = (top.values[owners] * meant[:, None].expand(-1, picked.shape[1], -1).gather(-1, picked)).sum(dim=-1)
+        best = (cosine + share).argmax(dim=-1)
+        alike = _likeness(logits.masked_fill(~known[:, None], 0.0))[owners, best]
+        channels = (4 * cosine, _standard(cosine * 4), 4 * share, _standard(share * 4), 2 * alike)
+        return torch.stack(channels, dim=1), 4 * nearest
+
+
+def _standard(curve: Tensor) -> Tensor:
+    """A curve [n, T] in deviations from its mean."""
+    return (curve - curve.mean(dim=-1, keepdim=True)) / (curve.std(dim=-1, keepdim=True) + _FLAT)
+
+
+def _likeness(logits: Tensor) -> Tensor:
+    """The cosine of every two frames in what sets them apart from the rest of the video: [B, T, T]."""
+    centred = logits - logits.mean(dim=1, keepdim=True)
+    apart = F.normalize(centred / (logits.std(dim=1, keepdim=True) + _STILL), dim=-1)
+    return apart @ apart.transpose(1, 2)
