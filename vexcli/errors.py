@@ -4,7 +4,14 @@
 130 interrupted (Ctrl-C) · 143 terminated
 """
 
-from videoexpert.errors import CheckpointError, ExtraMissingError, RequestError, ToolMissingError, VideoExpertError
+from videoexpert.errors import (
+    CheckpointError,
+    DownloadError,
+    ExtraMissingError,
+    RequestError,
+    ToolMissingError,
+    VideoExpertError,
+)
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -26,6 +33,7 @@ _EXIT_CODES: dict[type[VideoExpertError], int] = {
     UsageError: EXIT_USAGE,
     RequestError: EXIT_USAGE,
     CheckpointError: EXIT_MODEL,
+    DownloadError: EXIT_MODEL,
     ToolMissingError: EXIT_TOOL_MISSING,
     ExtraMissingError: EXIT_TOOL_MISSING,
 }

