@@ -19,11 +19,13 @@ from vexcli.options import (
     DecoderName,
     Exclude,
     Include,
+    NoCache,
     NulSeparated,
     OutputDir,
     Overwrite,
     Timeout,
 )
+from vexcli.pulling import Offline, ensure_model
 from vexcli.saving import save
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from videoexpert.features import EncodedVideo
     from videoexpert.predictor import Predictor
     from videoexpert.progress import OnStep, Step
+    from videoexpert.store import FeatureStore
     from videoexpert.timeline import Timeline
 
 DeviceChoice = Literal["auto", "cuda", "mps", "cpu"]
@@ -52,6 +55,7 @@ class Request:
     device: DeviceChoice
     dtype: DtypeChoice
     attn: AttentionChoice
+    offline: bool
     window: float | None
     overlap: float | None
     no_window: bool
@@ -65,6 +69,7 @@ class Request:
     nul_separated: bool
     decoder: DecoderName
     timeout: float | None
+    no_cache: bool
 
     @staticmethod
     def of(context: typer.Context) -> "Request":
@@ -84,6 +89,7 @@ def _request_options(
     device: Annotated[DeviceChoice, typer.Option("--device", help="Where the model runs.")] = "auto",
     dtype: Annotated[DtypeChoice, typer.Option("--dtype", help="The numbers it computes with.")] = "auto",
     attn: Annotated[AttentionChoice, typer.Option("--attn", help="How it computes attention.")] = "sdpa",
+    offline: Offline = False,
     window: Annotated[
         float | None, typer.Option("--window", metavar="SECONDS", min=1, help="Look at long videos in parts this long.")
     ] = None,
@@ -109,6 +115,7 @@ def _request_options(
     nul_separated: NulSeparated = False,
     decoder: Decoder = "auto",
     timeout: Timeout = None,
+    no_cache: NoCache = False,
 ) -> None:
     """The options' declarations; Typer turns them into parameters, and `AskingCommand` into a `Request`."""
 
@@ -173,6 +180,7 @@ def ask_videos(context: typer.Context, inputs: Sequence[str], task: Task) -> Non
     paths = find_videos(inputs, selection=selection, nul_separated=request.nul_separated, on_problem=batch.problem)
     results = ResultFiles.of(request, paths) if request.output_format else None
     predictor = _load(console, request)
+    store = None if request.no_cache else open_store(console)
     timelines: list[Timeline] = []
     with VideoReader(limits=Limits(total=request.timeout)) as reader:
         for path in results.paths if results else paths:
@@ -180,7 +188,7 @@ def ask_videos(context: typer.Context, inputs: Sequence[str], task: Task) -> Non
                 with console.progress(path, total=1.0) as bar:
                     listen = _listener(bar, path)
                     video = predictor.encode(
-                        path, windows=windows, decoder=request.decoder, reader=reader, on_step=listen
+                        path, windows=windows, decoder=request.decoder, reader=reader, store=store, on_step=listen
                     )
                     answered = task(predictor, video, listen)
                 _show(console, request, answered)
@@ -228,11 +236,19 @@ class ResultFiles:
 def _load(console: Console, request: Request) -> "Predictor":
     from videoexpert.hub import find_model
 
+    ensure_model(console, request.model, offline=request.offline)
     find_model(request.model)  # a misspelt name is told before seconds are spent on importing torch
     from videoexpert.predictor import load_predictor
 
     with console.progress(f"loading {request.model}", total=None):
         return load_predictor(request.model, device=request.device, dtype=request.dtype, attn=request.attn)
+
+
+def open_store(console: Console) -> "FeatureStore":
+    """Where what is seen of videos is kept; what is wrong with it is a warning."""
+    from videoexpert.store import usual_store
+
+    return usual_store(on_problem=console.warning)
 
 
 def _listener(bar: ProgressBar, path: str) -> "OnStep":

@@ -24,6 +24,9 @@ Timeout = Annotated[
     float | None,
     typer.Option("--timeout", metavar="SECONDS", min=0.001, help="Give up on a video after this long."),
 ]
+NoCache = Annotated[
+    bool, typer.Option("--no-cache", help="Look at every video anew, and keep nothing of it (`vex cache`).")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 AsJsonLines = Annotated[bool, typer.Option("--jsonl", help="Print one JSON line per video, as soon as it is ready.")]
 OutputDir = Annotated[str, typer.Option("--output-dir", "-o", metavar="DIR", help="Folder to write to.")]

@@ -73,14 +73,18 @@ KNOWN: dict[str, Known] = {
         Known("color", "auto", _one_of("auto", "always", "never"), "when to use colour"),
         Known("model", "videoexpert-7b", _text, "the model that is asked"),
         Known("device", "auto", _one_of("auto", "cuda", "mps", "cpu"), "where the model runs"),
+        Known("offline", False, _switch, "make no connection"),
         Known("decoder", "auto", _one_of("auto", "pyav", "ffmpeg", "decord"), "what reads videos"),
         Known("timeout", None, _seconds, "most seconds to spend on reading one video"),
+        Known("no_cache", False, _switch, "look at every video anew, and keep nothing of it"),
         Known("overwrite", False, _switch, "replace files that exist"),
         Known("output_dir", ".", _text, "folder that files are written to"),
         Known("include", (), _text, "globs of files to take from folders", many=True),
         Known("exclude", (), _text, "globs of files to leave out of folders", many=True),
-        # A file that lies in a downloaded folder must not choose a program to run.
+        # A file that lies in a downloaded folder must not choose a program to run, nor a folder to write to unasked.
         Known("ffmpeg", None, _text, "the ffmpeg program", environment_only=True),
+        Known("cache", None, _text, "folder for what is stored of videos", environment_only=True),
+        Known("cache_size", None, _text, "most gigabytes that are stored of videos", environment_only=True),
     )
 }
 
@@ -126,9 +130,23 @@ def load(*, folder: Path | None = None, environment: Mapping[str, str] | None = 
 
 
 def default_map(settings: Mapping[str, Setting], commands: Iterable[str]) -> dict[str, Any]:
-    """What Typer should take as the defaults of each command's options (and of the program's own)."""
-    given: dict[str, Any] = {name: setting.value for name, setting in settings.items() if setting.origin != "default"}
-    return given | {command: given for command in commands}
+    """What Typer should take as the defaults of each command's options (and of the program's own).
+
+    commands: by name; `models pull` is the command `pull` of the group `models`.
+    """
+    given: dict[str, Any] = {
+        name: setting.value
+        for name, setting in settings.items()
+        if setting.origin != "default" and not setting.known.environment_only
+    }
+    defaults = dict(given)
+    for command in commands:
+        group, _, name = command.partition(" ")
+        if name:
+            defaults.setdefault(group, {})[name] = given
+        else:
+            defaults[command] = given
+    return defaults
 
 
 def _value(known: Known, texts: list[str], origin: str) -> Value:

@@ -8,17 +8,16 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-
-import torch
+from functools import partial
 
 from videoexpert.answering import choose_options, write_answers
-from videoexpert.checkpoint import load_model, load_tokenizer, load_vision
+from videoexpert.checkpoint import Sentences, load_model, load_sentences, load_tokenizer, load_vision
 from videoexpert.config import Attention, VideoExpertConfig
 from videoexpert.decode import rank_moments, salient_moments, select
 from videoexpert.describing import describe
 from videoexpert.device import choose_device, choose_dtype, memory_on
 from videoexpert.errors import RequestError
-from videoexpert.features import EncodedVideo, FrameFeatures, encode_frames
+from videoexpert.features import EncodedVideo, FrameFeatures
 from videoexpert.hub import find_model
 from videoexpert.nn.model import VideoExpert
 from videoexpert.nn.vision import VisionTower
@@ -31,9 +30,10 @@ from videoexpert.options import (
     WindowOptions,
 )
 from videoexpert.progress import OnStep, Step, unheard
-from videoexpert.prompts import Turn, asking, captioning, grounding
-from videoexpert.timeline import Provenance, Span, Task, Timeline
-from videoexpert.video import DecoderName, FrameBatch, Sampling, VideoReader
+from videoexpert.prompts import HIGHLIGHTS, Turn, asking, captioning, grounding
+from videoexpert.store import FeatureStore, VideoEncoder
+from videoexpert.timeline import Provenance, Task, Timeline
+from videoexpert.video import DecoderName, VideoReader
 from videoexpert.viewing import Viewing
 from videoexpert.windows import WindowPlan, merge_moments, merge_saliency, plan_windows
 from videoexpert.wording import (
@@ -46,9 +46,6 @@ from videoexpert.wording import (
     visual_prefix,
 )
 
-HIGHLIGHTS = "the most interesting moments"
-"""What is asked for where highlights are wanted without a query: the model finds only what is named."""
-
 _WINDOWS = WindowOptions()
 _GROUNDING = GroundingOptions()
 _EVIDENCE = GroundingOptions(top_k=3)
@@ -59,14 +56,23 @@ _GENERATION = GenerationOptions()
 class Predictor:
     """A model that answers. name: what results say of where they come from.
 
-    batch: how many questions are put to the model at once; memory grows with it, results do not depend on it.
+    sentences: what reads words for the model's match channel, where it has one. batch: how many questions are put to
+    the model at once; memory grows with it, results do not depend on it.
     """
 
     def __init__(
-        self, model: VideoExpert, tower: VisionTower, tokenizer: WritingTokenizer, *, name: str, batch: int = 8
+        self,
+        model: VideoExpert,
+        tower: VisionTower,
+        tokenizer: WritingTokenizer,
+        *,
+        name: str,
+        sentences: Sentences | None = None,
+        batch: int = 8,
     ) -> None:
-        self.name = name
-        self._model, self._tower, self._tokenizer, self._batch = model.eval(), tower.eval(), tokenizer, batch
+        self.name, self._sentences = name, sentences
+        self._model, self._tokenizer, self._batch = model.eval(), tokenizer, batch
+        self._encoder = VideoEncoder(tower.eval(), model.config.compressor, frames=model.config.frames)
 
     @property
     def config(self) -> VideoExpertConfig:
@@ -80,11 +86,13 @@ class Predictor:
         windows: WindowOptions = _WINDOWS,
         decoder: DecoderName = "auto",
         reader: VideoReader | None = None,
+        store: FeatureStore | None = None,
         on_step: OnStep = unheard,
     ) -> EncodedVideo:
         """Look at a video. The frames of one window are held at a time; what is kept is half a megabyte a window.
 
-        reader: what reads the file, with its own limits and worker process; None starts one for this call.
+        reader: what reads the file, with its own limits and worker process; None starts one for this call. store: where
+        what is seen is kept, so that nothing is decoded the next time; None keeps nothing.
         Raises VideoError and the reader's other errors, RequestError where the overlap is not less than the window.
         """
         with nullcontext(reader) if reader else VideoReader() as reader, memory_on(self._model.device):
@@ -93,16 +101,11 @@ class Predictor:
             warnings = dict.fromkeys(info.warnings)
             features: list[FrameFeatures] = []
             for number, window in enumerate(plan.windows, start=1):
-                whole = len(plan.windows) == 1
-                sampling = Sampling(self.config.frames, span=None if whole else window)
-                step = Step("decode", number, len(plan.windows), 0, sampling.count)
-                on_step(step)
-                size = self.config.vision.image_size
-                frames = reader.read_frames(path, sampling, short_side=size, interpolation="bicubic", decoder=decoder)
-                on_step(replace(step, done=step.total))
-                warnings |= dict.fromkeys(frames.warnings)
-                features.append(self._look(frames, window, replace(step, stage="encode"), on_step))
-                del frames  # before the next ones are read
+                within = partial(_within, on_step, number, len(plan.windows))
+                span = None if len(plan.windows) == 1 else window
+                seen = self._encoder.look(path, reader=reader, span=span, decoder=decoder, store=store, on_step=within)
+                warnings |= dict.fromkeys(seen.warnings)
+                features.append(seen.features)
         return EncodedVideo(info.source(), self.name, plan, tuple(features), tuple(warnings))
 
     def ground(
@@ -118,13 +121,13 @@ class Predictor:
         Nothing is generated: the temporal head answers "From [LOC]", the answer that the model was trained to give.
         Raises RequestError where a query is empty, too long or holds a mark of the model's own.
         """
-        asked = [self._located(grounding(plain(query))) for query in queries]
+        asked = [self._located(grounding(plain(query)), query) for query in queries]
         with self._viewing(video, on_step) as viewing:
-            located = viewing.locate([question.ids for question in asked])
+            located = viewing.locate(asked)
         timelines = []
         for query, question, said in zip(queries, asked, located, strict=True):
             ranked = merge_moments(video.plan, [rank_moments(window) for window in said], iou=options.iou)
-            best = select(ranked, top_k=options.top_k, min_score=options.min_score)
+            best = select(ranked, top_k=options.top_k, min_score=self._least(options.min_score))
             timelines.append(replace(self._timeline(video, "ground", question, query=query), moments=best))
         return timelines
 
@@ -142,14 +145,14 @@ class Predictor:
         question. Its moments are the runs of steps near the peak, best first (`decode.salient_moments`).
         Raises RequestError as `ground` does.
         """
-        asked = [self._located(grounding(HIGHLIGHTS if query is None else plain(query))) for query in queries]
+        asked = [self._located(grounding(HIGHLIGHTS if query is None else plain(query)), query) for query in queries]
         with self._viewing(video, on_step) as viewing:
-            located = viewing.locate([question.ids for question in asked])
+            located = viewing.locate(asked)
         timelines = []
         for query, question, said in zip(queries, asked, located, strict=True):
             saliency = merge_saliency(video.plan, said)
             runs = salient_moments(saliency, video.source.duration, ratio=options.ratio)
-            best = select(runs, top_k=options.top_k, min_score=options.min_score)
+            best = select(runs, top_k=options.top_k, min_score=self._least(options.min_score))
             timeline = self._timeline(video, "highlights", question, query=query)
             timelines.append(replace(timeline, moments=best, saliency=saliency))
         return timelines
@@ -164,7 +167,7 @@ class Predictor:
         """
         asked = open_question(captioning(), self._tokenizer)
         with self._viewing(video, on_step) as viewing:
-            moments, warnings = describe(viewing, video.plan, asked.ids, options)
+            moments, warnings = describe(viewing, video.plan, asked, options)
         timeline = self._timeline(video, "caption", asked, seed=options.drawn_with)
         return replace(timeline, moments=moments, warnings=timeline.warnings + warnings)
 
@@ -194,13 +197,13 @@ class Predictor:
                 asked = [choice_question(question, texts, self._tokenizer) for question in words]
                 answered = choose_options(viewing, asked, texts)
             else:
-                asked = [open_question(asking(question), self._tokenizer) for question in words]
-                located = [self._located(asking(question)) for question in words]
+                asked = [open_question(asking(question), self._tokenizer, sought=question) for question in words]
+                located = [self._located(asking(question), question) for question in words]
                 answered = write_answers(viewing, located, asked, options)
         timelines = []
         for query, question, said in zip(questions, asked, answered, strict=True):
             ranked = merge_moments(video.plan, said.evidence, iou=evidence.iou)
-            best = select(ranked, top_k=evidence.top_k, min_score=evidence.min_score)
+            best = select(ranked, top_k=evidence.top_k, min_score=self._least(evidence.min_score))
             seed = None if texts else options.drawn_with
             timeline = self._timeline(video, "ask", question, query=query, seed=seed)
             warnings = timeline.warnings + said.warnings
@@ -219,29 +222,41 @@ class Predictor:
             )
         return plan_windows(duration, length=length, overlap=overlap)
 
-    def _look(self, frames: FrameBatch, window: Span, step: Step, on_step: OnStep) -> FrameFeatures:
-        on_step(step)
-        pixels, times = torch.from_numpy(frames.pixels), tuple(map(float, frames.times))
-        features = encode_frames(self._tower, self.config.compressor, pixels, times, looked_at=window)
-        on_step(replace(step, done=step.total))
-        return features
-
     @contextmanager
     def _viewing(self, video: EncodedVideo, on_step: OnStep) -> Iterator[Viewing]:
         if video.encoder != self.name:
             raise ValueError(f"the video was encoded by {video.encoder}, not by {self.name}")
         prefix = visual_prefix(self._tokenizer)
         with memory_on(self._model.device):
-            yield Viewing(self._model, self._tokenizer, video, prefix=prefix, batch=self._batch, on_step=on_step)
+            yield Viewing(
+                self._model,
+                self._tokenizer,
+                video,
+                sentences=self._sentences,
+                prefix=prefix,
+                batch=self._batch,
+                on_step=on_step,
+            )
 
-    def _located(self, turn: Turn) -> Asked:
-        return located_question(turn, self._tokenizer, loc_id=self.config.loc_id)
+    def _located(self, turn: Turn, sought: str | None) -> Asked:
+        return located_question(turn, self._tokenizer, loc_id=self.config.loc_id, sought=sought)
+
+    def _least(self, min_score: float | None) -> float:
+        """The score that a moment must have: what was asked for, or else what the model is calibrated to."""
+        if min_score is not None:
+            return min_score
+        return self.config.match.threshold if self.config.match is not None else 0.0
 
     def _timeline(
         self, video: EncodedVideo, task: Task, asked: Asked, *, query: str | None = None, seed: int | None = None
     ) -> Timeline:
         origin = Provenance(self.name, asked.shown, video.plan.windows, seed)
         return Timeline(video.source, task, query=query, provenance=origin, warnings=video.warnings)
+
+
+def _within(on_step: OnStep, window: int, windows: int, step: Step) -> None:
+    """Pass on a step of one of the windows."""
+    on_step(replace(step, window=window, windows=windows))
 
 
 def load_predictor(
@@ -258,5 +273,6 @@ def load_predictor(
     with memory_on(place):
         llm = load_model(folder, attn=attn, device=place, dtype=numbers)
         tower = load_vision(folder, attn=attn, device=place, dtype=numbers)
+        sentences = load_sentences(folder, device=place)
     tokenizer = load_tokenizer(folder, loc_id=llm.config.loc_id)
-    return Predictor(llm, tower, tokenizer, name=folder.resolve().name, batch=batch)
+    return Predictor(llm, tower, tokenizer, name=folder.resolve().name, sentences=sentences, batch=batch)
