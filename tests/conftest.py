@@ -30,7 +30,8 @@ def vex_environment(home: Path) -> dict[str, str]:
     """The environment for a run of vex: no settings but the test's own, importable from the checkout."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("VEX_") and name != "NO_COLOR"}
     sources = os.pathsep.join([str(ROOT), str(ROOT / "model")])
-    return kept | {"PYTHONPATH": sources, "XDG_CONFIG_HOME": str(home / ".config"), "OMP_NUM_THREADS": "1"}
+    own = {"XDG_CONFIG_HOME": str(home / ".config"), "XDG_CACHE_HOME": str(home / ".cache")}
+    return kept | own | {"PYTHONPATH": sources, "OMP_NUM_THREADS": "1"}
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def shell_commands() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with talk.mp4, footage/ and talk.json as README shows it, a tiny model, and `vex` on the PATH."""
+    """A folder with the files that README speaks of, a tiny model, and `vex` on the PATH."""
     folder = tmp_path_factory.mktemp("desk")
     make_sample(folder / "talk.mp4")
     write_tiny_model(folder / "home" / "models" / "tiny")
@@ -40,6 +40,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_sample(folder / "footage" / "two words.mp4", seconds=1)
     (results,) = blocks("json")
     (folder / "talk.json").write_text(results, encoding="utf-8")
+    (annotations,) = blocks("jsonl")
+    (folder / "train.jsonl").write_text(annotations, encoding="utf-8")
+    (folder / "talk.srt").write_text("1\n00:00:01,000 --> 00:00:02,500\nThe clock starts.\n", encoding="utf-8")
     program = folder / "bin" / "vex"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -P -m vexcli "$@"\n')
@@ -76,6 +79,8 @@ def test_the_commands_left_what_they_promise(desk: Path) -> None:
     assert (desk / "highlights.mp4").stat().st_size > 0
     assert (desk / "subtitles" / "talk.srt").exists()
     assert len(list((desk / "found").glob("talk-01-*.mp4"))) == 1
+    assert (desk / "tuned" / "config.json").exists() and (desk / "tuned" / "run" / "loss.png").exists()
+    assert json.loads((desk / "captions.jsonl").read_text())["moments"][0]["text"] == "The clock starts."
 
 
 def test_every_command_is_in_the_readme() -> None:

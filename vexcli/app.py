@@ -12,11 +12,15 @@ from vexcli import __version__
 from vexcli.asking import AskingCommand
 from vexcli.base import VexCommand, VexGroup
 from vexcli.commands.ask import ask
+from vexcli.commands.cache import cache
 from vexcli.commands.caption import caption
 from vexcli.commands.clip import clip
 from vexcli.commands.config import config
 from vexcli.commands.convert import convert
+from vexcli.commands.data import data
 from vexcli.commands.doctor import doctor
+from vexcli.commands.evaluate import evaluate
+from vexcli.commands.finetune import finetune
 from vexcli.commands.ground import ground
 from vexcli.commands.highlights import highlights
 from vexcli.commands.models import models
@@ -61,14 +65,20 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "reel": reel,
     "convert": convert,
     "doctor": doctor,
+    "finetune": finetune,
+    "evaluate": evaluate,
 }
 ASKING: dict[str, Callable[..., None]] = {"ground": ground, "highlights": highlights, "caption": caption, "ask": ask}
+IN_GROUPS = ("models pull",)
+"""The commands in groups whose options have defaults in the settings."""
 for name, command in ASKING.items():
     app.command(name, cls=AskingCommand)(command)
 for name, command in COMMANDS.items():
     app.command(name, cls=VexCommand)(command)
 app.add_typer(models)
 app.add_typer(config)
+app.add_typer(data)
+app.add_typer(cache)
 
 
 class _Terminated(BaseException):
@@ -88,7 +98,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line; return its exit code. Whatever goes wrong is told in one line on stderr."""
     console = Console()
     try:
-        defaults = default_map(load(), (*ASKING, *COMMANDS))
+        defaults = default_map(load(), (*ASKING, *COMMANDS, *IN_GROUPS))
         code = app(args=list(arguments), prog_name="vex", standalone_mode=False, obj=console, default_map=defaults)
         if code == EXIT_INTERRUPTED:
             console.failure("interrupted")

@@ -14,7 +14,7 @@ from vexcli import __version__
 from vexcli.app import ASKING, COMMANDS, run
 from vexcli.console import printable
 
-GROUPS = {"config": ("show", "path"), "models": ("list", "info", "path", "import")}
+GROUPS = {"config": ("show", "path"), "models": ("list", "info", "path", "pull", "import")}
 ALL_COMMANDS = [*ASKING, *COMMANDS, *(f"{group} {name}" for group, names in GROUPS.items() for name in names)]
 
 

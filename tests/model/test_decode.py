@@ -1,6 +1,8 @@
 """Head outputs become moments and saliency: hand-made arrays, and properties that hold for any."""
 
 import math
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -51,6 +53,33 @@ def test_windows_are_clamped_to_what_was_looked_at_and_empty_ones_left_out() -> 
     outside, backwards, tiny = [1.2, 1.4], [0.6, 0.4], [0.5, 0.500001]
     head = said(10, 30, [0.9, 0.8, 0.7, 0.6], [outside, backwards, tiny, [-0.3, 1.7]])
     assert rank_moments(head) == (Moment(Span(10, 30), 0.6),)
+
+
+def region(start: float, end: float, scores: list[float]) -> Located:
+    return Located(Span(start, end), np.array(scores), np.zeros((len(scores), 2)), "regions")
+
+
+def test_regions_are_runs_above_half_of_their_peak() -> None:
+    head = region(100, 110, [0.1, 0.2, 0.5, 0.8, 0.5, 0.3, 0.0, 0.0, 0.4, 0.4])
+    assert rank_moments(head) == (
+        Moment(Span(102, 105), 0.8),
+        Moment(Span(108, 110), 0.4),
+        Moment(Span(105, 106), 0.3),
+        Moment(Span(100, 102), 0.2),
+    )
+
+
+def test_without_any_score_there_is_no_region() -> None:
+    assert rank_moments(region(0, 4, [0.0, 0.0])) == ()
+
+
+@given(located())
+def test_regions_lie_apart_inside_what_was_looked_at_and_fall_in_score(head: Located) -> None:
+    found = rank_moments(replace(head, decoding="regions"))
+    inside = sorted(moment.span for moment in found)
+    assert all(head.looked_at.start <= span.start < span.end <= head.looked_at.end for span in inside)
+    assert all(early.end <= late.start + 1e-6 for early, late in pairwise(inside))
+    assert [moment.score for moment in found] == sorted((moment.score or 0.0 for moment in found), reverse=True)
 
 
 def test_of_equal_scores_the_earlier_grid_point_comes_first() -> None:

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 TopK = Annotated[int, typer.Option("--top-k", "-k", metavar="N", min=1, help="The most moments for each query.")]
 MinScore = Annotated[
-    float, typer.Option("--min-score", metavar="SCORE", min=0, max=1, help="Leave out moments below this score.")
+    float | None,
+    typer.Option(
+        "--min-score", metavar="SCORE", min=0, max=1, help="Leave out moments below this score; else the model's own."
+    ),
 ]
 Nms = Annotated[
     float, typer.Option("--nms", metavar="IOU", min=0.01, max=1, help="Moments that overlap this much are one.")
@@ -28,7 +31,7 @@ def ground(
     query: Queries = None,
     queries: QueriesFile = None,
     top_k: TopK = 5,
-    min_score: MinScore = 0.0,
+    min_score: MinScore = None,
     nms: Nms = 0.5,
 ) -> None:
     """When does this happen?
