@@ -122,7 +122,7 @@ def estimate_rows(estimate: "Estimate") -> list[tuple[str, str]]:
         ("memory in all", f"{size_text(estimate.memory)} for each process"),
         ("time of a step", f"{estimate.step:.3g} s, {measured}"),
         ("time of all steps", f"{clock_text(estimate.seconds)}, without looking at videos and evaluating"),
-        ("videos", f"{estimate.stretches} stretches to look at, {estimate.stored} of them stored already"),
+        ("videos", f"{estimate.stretches} to look at, {estimate.stored} of them stored already"),
         ("disk for what is seen", size_text(estimate.features)),
     ]
     return rows

@@ -92,18 +92,19 @@ def write_tensors(tensors: Tensors, folder: Path) -> None:
         shards[-1].append(name)
         sizes[-1] += size
     if len(shards) == 1:
-        _write_file({name: tensor.read() for name, tensor in tensors.items()}, folder / "model.safetensors")
+        write_file({name: tensor.read() for name, tensor in tensors.items()}, folder / "model.safetensors")
         return
     files: dict[str, str] = {}
     for number, names in enumerate(shards, start=1):
         file = f"model-{number:05d}-of-{len(shards):05d}.safetensors"
-        _write_file({name: tensors[name].read() for name in names}, folder / file)
+        write_file({name: tensors[name].read() for name in names}, folder / file)
         files |= dict.fromkeys(names, file)
     index = {"metadata": {"total_size": sum(sizes)}, "weight_map": files}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=1))
 
 
-def _write_file(tensors: dict[str, Tensor], file: Path) -> None:
+def write_file(tensors: Mapping[str, Tensor], file: Path, metadata: Mapping[str, str] = _METADATA) -> None:
+    """Write one file of tensors, which whoever may read the user's files may read. Raises OSError."""
     # A tensor that is part of a larger storage (a mapped file, a slice) would drag the whole of it along.
     alone = {
         name: tensor
@@ -111,8 +112,12 @@ def _write_file(tensors: dict[str, Tensor], file: Path) -> None:
         else tensor.clone()
         for name, tensor in tensors.items()
     }
+    file.touch()
+    mode = file.stat().st_mode
     try:
         with plain_path(file.parent) as folder:
-            save_file({name: tensor.contiguous() for name, tensor in alone.items()}, folder / file.name, _METADATA)
+            whole = {name: tensor.detach().contiguous() for name, tensor in alone.items()}
+            save_file(whole, folder / file.name, dict(metadata))
     except SafetensorError as error:  # a full disk, for one
         raise OSError(str(error)) from error
+    file.chmod(mode)  # the library makes files that only their owner can read

@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
@@ -24,6 +23,7 @@ from torch.distributed.checkpoint.state_dict import (
 
 from videoexpert.atomic import atomic_path
 from videoexpert.checkpoint.paths import plain_path
+from videoexpert.checkpoint.writing import write_file
 from videoexpert.errors import TrainingError
 
 SCHEMA = "vex.training/1"
@@ -69,9 +69,8 @@ def save_state(
 
 def write_tensors(file: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
     """Write one file of tensors, in one piece."""
-    alone = {name: value.detach().cpu().clone() for name, value in tensors.items()}
-    with atomic_path(file, overwrite=True) as temporary, plain_path(temporary.parent) as folder:
-        save_file(alone, folder / temporary.name, metadata)
+    with atomic_path(file, overwrite=True) as temporary:
+        write_file({name: value.cpu() for name, value in tensors.items()}, temporary, metadata)
 
 
 def read_tensors(file: Path) -> tuple[Tensors, dict[str, str]]:

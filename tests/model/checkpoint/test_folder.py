@@ -21,7 +21,7 @@ from videoexpert.checkpoint.names import differing, is_expert
 from videoexpert.checkpoint.reference import Reference
 from videoexpert.checkpoint.tensors import StoredTensor, open_tensors
 from videoexpert.checkpoint.tokenizers import import_tokenizer
-from videoexpert.checkpoint.writing import NewModel, write_model, write_tensors
+from videoexpert.checkpoint.writing import NewModel, write_file, write_model, write_tensors
 from videoexpert.config import VideoExpertConfig, VisionConfig
 from videoexpert.errors import CheckpointError, ExtraMissingError, OutputError
 from videoexpert.nn.experts import hold_experts, is_merged, merge_spatial
@@ -311,3 +311,10 @@ def test_paths_that_are_not_utf8(model: VideoExpert, folder: Path, tmp_path: Pat
 def test_a_configuration_survives_json() -> None:
     config = tiny_config()
     assert VideoExpertConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
+def test_files_can_be_read_by_whoever_may_read_the_users_files(tmp_path: Path) -> None:
+    beside = tmp_path / "beside"
+    beside.touch()
+    write_file({"a": torch.ones(2)}, tmp_path / "model.safetensors")
+    assert (tmp_path / "model.safetensors").stat().st_mode == beside.stat().st_mode
