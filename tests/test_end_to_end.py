@@ -103,6 +103,21 @@ def test_found_moments_become_clips_and_a_reel(vex: Vex, imported: Path, corpus:
             assert next(container.decode(video=0)).width == 640
 
 
+def test_what_was_found_is_cut_at_once(vex: Vex, imported: Path, corpus: Corpus, tmp_path: Path) -> None:
+    videos = [corpus.path(name) for name in (VIDEO, "bad_zero.mp4", "rot90.mov")]
+    arguments = ("a dog", "-k", "2", "-f", "clips", "-f", "reel", "-f", "json", "-o", "films", "--jsonl")
+    ran = ask(vex, imported, "ground", *videos, *arguments, cwd=tmp_path)
+    assert ran.code == 1 and ran.err.count("error: ") == 1  # the bad one alone
+    moments = sum(len(json.loads(line)["moments"]) for line in ran.out.splitlines())
+    written = {path.name for path in (tmp_path / "films").iterdir()}
+    reels = {name for name in written if name.endswith("-reel.mp4")}
+    assert len(reels) == 1 and sum(name.endswith(".mp4") for name in written - reels) == moments > 2
+    assert ran.err.count("wrote ") == len(written) == moments + 1 + 2
+    for name in written - {path.name for path in (tmp_path / "films").glob("*.json")}:
+        with av.open(str(tmp_path / "films" / name)) as container:
+            next(container.decode(video=0))
+
+
 def test_many_videos_one_of_them_bad(vex: Vex, imported: Path, corpus: Corpus, tmp_path: Path) -> None:
     videos = [corpus.path(name) for name in ("frames50.mp4", "bad_zero.mp4", "rot90.mov")]
     ran = ask(vex, imported, "ground", *videos, "a dog", "-f", "csv", "-o", "out", cwd=tmp_path)

@@ -11,6 +11,7 @@ from vexcli.base import VexCommand
 from vexcli.batch import Batch
 from vexcli.console import Console, ProgressBar, printable
 from vexcli.errors import InputError, UsageError
+from vexcli.films import FILMS, Cutting, Film, film_found
 from vexcli.inputs import Selection, find_videos, may_be_input
 from vexcli.options import (
     AsJson,
@@ -104,7 +105,8 @@ def _request_options(
             "--output-format",
             "-f",
             metavar="FORMAT",
-            help="Write files: json, jsonl, csv, tsv, srt, vtt, edl, otio, chapters, or all. Repeatable.",
+            help="Write files: json, jsonl, csv, tsv, srt, vtt, edl, otio, chapters, all of these; clips; reel. "
+            "Repeatable.",
         ),
     ] = None,
     overwrite: Overwrite = False,
@@ -194,22 +196,27 @@ def ask_videos(context: typer.Context, inputs: Sequence[str], task: Task) -> Non
                 _show(console, request, answered)
                 if results:
                     results.write(console, answered)
-                if request.as_json:
+                if request.as_json or (results and results.films):
                     timelines += answered
+        cutting = Cutting.begin(console, reader, overwrite=request.overwrite)
+        if results and results.films:
+            film_found(cutting, timelines, results.folder, results.films)
     if request.as_json:
         from vexcli.outputs import writer_for
 
         console.document(writer_for("json").write(timelines))
-    batch.finish()
+    for part in (batch, cutting.opening, cutting.writing):
+        part.finish()
 
 
 @dataclass(frozen=True, slots=True)
 class ResultFiles:
-    """The files that results go to: one per video and format, named after the video."""
+    """The files that results go to: one per video and format, named after the video. films: cut when all are found."""
 
     paths: tuple[str, ...]
     names: dict[str, str]
     writers: tuple["Writer", ...]
+    films: tuple[Film, ...]
     folder: Path
     overwrite: bool
 
@@ -220,10 +227,13 @@ class ResultFiles:
         from vexcli.outputs.naming import plan_names
         from videoexpert.atomic import prepare_folder
 
-        writers, folder = choose_writers(request.output_format or ()), Path(request.output_dir)
+        formats = request.output_format or []
+        films = tuple(film for film in FILMS if film in formats)
+        writers = choose_writers([name for name in formats if name not in films])
+        folder = Path(request.output_dir)
         prepare_folder(folder)
         found = tuple(paths)
-        return ResultFiles(found, plan_names(found), tuple(writers), folder, request.overwrite)
+        return ResultFiles(found, plan_names(found), tuple(writers), films, folder, request.overwrite)
 
     def write(self, console: Console, timelines: Sequence["Timeline"]) -> None:
         """Write the timelines of one video in every format; files that exist are kept."""
@@ -238,8 +248,10 @@ def _load(console: Console, request: Request) -> "Predictor":
 
     ensure_model(console, request.model, offline=request.offline)
     find_model(request.model)  # a misspelt name is told before seconds are spent on importing torch
+    from videoexpert.device import follow_free_cores
     from videoexpert.predictor import load_predictor
 
+    follow_free_cores()
     with console.progress(f"loading {request.model}", total=None):
         return load_predictor(request.model, device=request.device, dtype=request.dtype, attn=request.attn)
 

@@ -108,12 +108,23 @@ def attempt_output(batch: Batch) -> Iterator[None]:
 
 def report(console: Console, written: "Written", *, as_json: bool) -> None:
     """Print the path of a file, unless JSON will; say where it was kept or is not all that was asked for."""
+    _warn(console, written)
+    if not as_json:
+        console.data(str(written.path))
+
+
+def report_aside(console: Console, written: "Written") -> None:
+    """Say which file was written, where stdout is for something else."""
+    _warn(console, written)
+    if not written.kept:
+        console.note(f"wrote {written.path}")
+
+
+def _warn(console: Console, written: "Written") -> None:
     if written.kept:
         console.warning(f"{written.path}: exists, kept (--overwrite replaces it)")
     for warning in written.warnings:
         console.warning(f"{written.path}: {warning}")
-    if not as_json:
-        console.data(str(written.path))
 
 
 def describe_file(written: "Written") -> dict[str, Any]:

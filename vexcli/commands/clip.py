@@ -7,19 +7,8 @@ import typer
 
 from vexcli.batch import Batch
 from vexcli.console import Console
-from vexcli.cutting import (
-    MinScore,
-    Pad,
-    Sources,
-    Spans,
-    Top,
-    attempt_output,
-    describe_file,
-    describe_part,
-    open_parts,
-    read_timelines,
-    report,
-)
+from vexcli.cutting import MinScore, Pad, Sources, Spans, Top, describe_file, describe_part, read_timelines, report
+from vexcli.films import Cutting, write_clips
 from vexcli.options import AsJson, OutputDir, Overwrite
 
 SCHEMA = "vex.clips/1"
@@ -52,30 +41,23 @@ def clip(
       vex clip talk.mp4 --span 12.5-20 --span 1:30-2:00
       vex ground talk.mp4 "someone laughs" --json | vex clip - --pad 1
     """
-    from vexcli.outputs.clips import ClipFolder
-    from vexcli.outputs.encoding import choose_encoder
-    from vexcli.outputs.selection import Choice, choose_parts
+    from vexcli.outputs.selection import Choice
     from videoexpert.video import VideoReader
 
     console = Console.of(context)
-    reading, opening, writing = Batch(console), Batch(console), Batch(console)
+    reading = Batch(console)
     files: list[dict[str, Any]] = []
     with VideoReader() as reader:
-        timelines = read_timelines(sources, span, reader, reading, opening)
-        parts = choose_parts(timelines, Choice(top, min_score, pad))
-        if parts:
-            encoder = None if copy else choose_encoder()
-            if encoder is not None and encoder.warning:
-                console.warning(encoder.warning)
-            folder = ClipFolder(Path(output_dir), parts, reader=reader, encoder=encoder, overwrite=overwrite)
-        elif not reading.failed and not opening.failed:
-            console.warning("no moment to cut out")
-        for footage, part in open_parts(parts, reader, console, opening):
-            with attempt_output(writing), console.progress(part.title, part.span.duration) as bar:
-                written = folder.write(footage, part, progress=bar.update)
-                report(console, written, as_json=as_json)
-                files.append(describe_file(written) | describe_part(part))
+        cutting = Cutting.begin(console, reader, overwrite=overwrite)
+        timelines = read_timelines(sources, span, reader, reading, cutting.opening)
+        choice = Choice(top, min_score, pad)
+        for written, part in write_clips(cutting, timelines, Path(output_dir), choice=choice, copy=copy):
+            report(console, written, as_json=as_json)
+            files.append(describe_file(written) | describe_part(part))
+    batches = (reading, cutting.opening, cutting.writing)
+    if not files and not any(batch.failed for batch in batches):
+        console.warning("no moment to cut out")
     if as_json:
         console.json({"schema": SCHEMA, "clips": files})
-    for batch in (reading, opening, writing):
+    for batch in batches:
         batch.finish()

@@ -1,7 +1,6 @@
 """`vex reel`: moments joined into one video."""
 
 import re
-from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -9,25 +8,13 @@ import typer
 
 from vexcli.batch import Batch
 from vexcli.console import Console
-from vexcli.cutting import (
-    MinScore,
-    Pad,
-    Sources,
-    Spans,
-    Top,
-    describe_file,
-    describe_part,
-    open_parts,
-    read_timelines,
-    report,
-)
+from vexcli.cutting import MinScore, Pad, Sources, Spans, Top, describe_file, describe_part, read_timelines, report
 from vexcli.errors import UsageError
+from vexcli.films import Cutting, write_reel
 from vexcli.options import AsJson, Overwrite
 
 if TYPE_CHECKING:
-    from vexcli.outputs.canvas import Canvas
-    from vexcli.outputs.encoding import Written
-    from vexcli.outputs.selection import Part
+    from vexcli.films import Reel
 
 SCHEMA = "vex.reel/1"
 
@@ -69,47 +56,33 @@ def reel(
       vex reel monday.json tuesday.json --top 5 --order score -o best.mp4
       vex reel talk.mp4 --span 12.5-20 --span 1:30-2:00 --size 1280x720
     """
-    from vexcli.outputs.canvas import choose_canvas
-    from vexcli.outputs.cuts import plan_cut
-    from vexcli.outputs.encoding import choose_encoder
-    from vexcli.outputs.reel import ReelWriter, reel_path
-    from vexcli.outputs.selection import Choice, choose_parts, reel_parts
+    from vexcli.outputs.selection import Choice
     from videoexpert.video import VideoReader
 
     console = Console.of(context)
     wanted_size, wanted_rate = _size(size), _rate(fps)
-    reading, opening = Batch(console), Batch(console)
+    reading = Batch(console)
     with VideoReader() as reader:
-        timelines = read_timelines(sources, span, reader, reading, opening)
-        wanted = reel_parts(choose_parts(timelines, Choice(top, min_score, pad)), order)
-        opened = list(open_parts(wanted, reader, console, opening))
-        if opened:
-            parts = [part for _, part in opened]
-            cuts = [plan_cut(footage, part.span) for footage, part in opened]
-            final = reel_path(output, [part.video for part in parts])
-            canvas = choose_canvas(cuts, size=wanted_size, rate=wanted_rate)
-            writer = ReelWriter(canvas, choose_encoder(), reader)
-            if writer.encoder.warning:
-                console.warning(writer.encoder.warning)
-            title = " / ".join(dict.fromkeys(part.title for part in parts))
-            with console.progress(str(final), sum(cut.duration for cut in cuts)) as bar:
-                written = writer.write(cuts, final, title=title, overwrite=overwrite, progress=bar.update)
-            report(console, written, as_json=as_json)
-            if as_json:
-                console.json(_described(written, canvas, parts, canvas.starts(cuts)))
-        elif not reading.failed and not opening.failed:
-            console.warning("no moment to join")
+        cutting = Cutting.begin(console, reader, overwrite=overwrite)
+        timelines = read_timelines(sources, span, reader, reading, cutting.opening)
+        choice = Choice(top, min_score, pad)
+        joined = write_reel(cutting, timelines, output, choice=choice, order=order, size=wanted_size, rate=wanted_rate)
+    if joined is not None:
+        report(console, joined.written, as_json=as_json)
+        if as_json:
+            console.json(_described(joined))
+    elif not reading.failed and not cutting.opening.failed:
+        console.warning("no moment to join")
     reading.finish()
-    opening.finish()
+    cutting.opening.finish()
 
 
-def _described(
-    written: "Written", canvas: "Canvas", parts: Sequence["Part"], starts: Sequence[float]
-) -> dict[str, Any]:
+def _described(reel: "Reel") -> dict[str, Any]:
     """The reel for JSON; `at` is when a part begins in it."""
-    shown = [describe_part(part) | {"at": start} for part, start in zip(parts, starts, strict=True)]
+    shown = [describe_part(part) | {"at": start} for part, start in zip(reel.parts, reel.starts, strict=True)]
+    canvas = reel.canvas
     size = {"width": canvas.width, "height": canvas.height, "fps": str(canvas.rate)}
-    return {"schema": SCHEMA} | describe_file(written) | size | {"parts": shown}
+    return {"schema": SCHEMA} | describe_file(reel.written) | size | {"parts": shown}
 
 
 def _size(text: str | None) -> tuple[int, int] | None:
