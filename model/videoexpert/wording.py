@@ -79,7 +79,7 @@ def written_text(ids: Sequence[int], loc_indices: Sequence[int], tokenizer: Writ
 
 
 def spoken_of(text: str, *, otherwise: str) -> list[str]:
-    """What the `MARK`s of a text speak of, in their order: each one's sentence, or `otherwise` where it has no words."""
+    """What the `MARK`s of a text speak of, in their order: each one's sentence, `otherwise` where it has no words."""
     sentences = {said.mark: said.text for said in split_at_marks(text, mark=MARK)}
     return [sentences.get(index, "").rstrip(".!? ") or otherwise for index in range(text.count(MARK))]
 

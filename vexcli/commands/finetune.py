@@ -39,15 +39,11 @@ Val = Annotated[
 ]
 Videos = Annotated[
     Path | None,
-    typer.Option(
-        "--videos", metavar="DIR", help="Where the videos are; by default beside the data."
-    ),
+    typer.Option("--videos", metavar="DIR", help="Where the videos are; by default beside the data."),
 ]
 Weights = Annotated[
     list[float] | None,
-    typer.Option(
-        "--weight", metavar="N", help="How often each DATA is drawn from; one for each."
-    ),
+    typer.Option("--weight", metavar="N", help="How often each DATA is drawn from; one for each."),
 ]
 Config = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="A recipe: a YAML file of these options.")

@@ -145,7 +145,7 @@ def woven(weight: torch.Tensor, heads: int) -> torch.Tensor:
     """As llama.cpp stores queries and keys: dimensions i and i + half of a head side by side."""
     rows = []
     half = len(weight) // heads // 2
-    for head in weight.split(2 * half):
+    for head in weight.reshape(heads, 2 * half, -1):
         for i in range(half):
             rows += [head[i], head[i + half]]
     return torch.stack(rows)
