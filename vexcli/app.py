@@ -18,6 +18,7 @@ from vexcli.commands.clip import clip
 from vexcli.commands.config import config
 from vexcli.commands.convert import convert
 from vexcli.commands.data import data
+from vexcli.commands.demo import demo
 from vexcli.commands.doctor import doctor
 from vexcli.commands.evaluate import evaluate
 from vexcli.commands.finetune import finetune
@@ -65,6 +66,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "reel": reel,
     "convert": convert,
     "doctor": doctor,
+    "demo": demo,
     "finetune": finetune,
     "evaluate": evaluate,
 }

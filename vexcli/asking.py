@@ -28,6 +28,7 @@ from vexcli.options import (
 )
 from vexcli.pulling import Offline, ensure_model
 from vexcli.saving import save
+from vexcli.settings import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from vexcli.outputs import Writer
@@ -86,7 +87,7 @@ _REQUEST = f"{__name__}.request"
 def _request_options(
     model: Annotated[
         str, typer.Option("--model", "-m", help="A model's name or folder (`vex models list`).")
-    ] = "videoexpert-7b",
+    ] = DEFAULT_MODEL,
     device: Annotated[DeviceChoice, typer.Option("--device", help="Where the model runs.")] = "auto",
     dtype: Annotated[DtypeChoice, typer.Option("--dtype", help="The numbers it computes with.")] = "auto",
     attn: Annotated[AttentionChoice, typer.Option("--attn", help="How it computes attention.")] = "sdpa",

@@ -15,6 +15,9 @@ from videoexpert.errors import did_you_mean
 
 FILE_NAME = "vex.yaml"
 
+DEFAULT_MODEL = "nano"
+"""The model that is asked unless another is named."""
+
 Value = str | float | bool | tuple[str, ...] | None
 
 
@@ -71,7 +74,7 @@ KNOWN: dict[str, Known] = {
     known.name: known
     for known in (
         Known("color", "auto", _one_of("auto", "always", "never"), "when to use colour"),
-        Known("model", "videoexpert-7b", _text, "the model that is asked"),
+        Known("model", DEFAULT_MODEL, _text, "the model that is asked"),
         Known("device", "auto", _one_of("auto", "cuda", "mps", "cpu"), "where the model runs"),
         Known("offline", False, _switch, "make no connection"),
         Known("decoder", "auto", _one_of("auto", "pyav", "ffmpeg", "decord"), "what reads videos"),

@@ -45,4 +45,4 @@ def _sentences(written: Written, window: Span) -> tuple[list[Moment], list[Momen
             timed.append(Moment(best[0].span, best[0].score, sentence.text or None))
         elif sentence.text:
             untimed.append(Moment(window, None, sentence.text))
-    return timed, untimed
+    return list(dict.fromkeys(timed)), untimed  # what a small model repeats is said once

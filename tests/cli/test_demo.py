@@ -10,21 +10,11 @@ from PIL import Image
 from served import Served, part_of, serving
 from tiny_model import write_tiny_model
 
-from vexcli.app import app, run
-from vexcli.base import VexCommand
-from vexcli.commands.demo import demo
+from vexcli.app import run
 from videoexpert.hub import Wheel, photos
 from videoexpert.results import read_results
 
 COLOURS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (0, 255, 255))
-
-
-@pytest.fixture(autouse=True)
-def registered() -> Iterator[None]:
-    """The command stands apart from the program until the usual model can be pulled; here it is one of its commands."""
-    app.command("demo", cls=VexCommand)(demo)
-    yield
-    app.registered_commands.pop()
 
 
 @pytest.fixture

@@ -40,6 +40,16 @@ def test_the_first_question_pulls_the_model_and_says_so(
     assert again.err == "" and again.out == first.out
 
 
+def test_a_folder_of_that_name_which_is_no_model_hides_none(
+    shelf: Shelf, tmp_path: Path, corpus: Corpus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "small").mkdir()
+    assert run(["ground", corpus.path(VIDEO), "a dog", "-m", "small", "--json"]) == 0
+    assert capsys.readouterr().err.startswith("small: downloading")
+    assert run(["models", "path", "small"]) == 0
+    assert capsys.readouterr().out.strip() == str(tmp_path / "home" / "models" / "small")
+
+
 def test_offline_names_the_missing_file(
     shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

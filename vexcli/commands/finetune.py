@@ -11,6 +11,7 @@ from vexcli.console import Console
 from vexcli.errors import EXIT_INTERRUPTED, InputError, UsageError
 from vexcli.options import AsJson, NoCache
 from vexcli.pulling import Offline, ensure_model
+from vexcli.settings import DEFAULT_MODEL
 from vexcli.training import Follower, Stop, estimate_rows
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def finetune(
     context: typer.Context,
     data: Data,
     out: Out,
-    model: Model = "videoexpert-7b",
+    model: Model = DEFAULT_MODEL,
     val: Val = None,
     videos: Videos = None,
     weight: Weights = None,

@@ -53,23 +53,27 @@ def installed() -> list[InstalledModel]:
     ]
 
 
+def is_model(folder: Path) -> bool:
+    """Whether a folder holds a model."""
+    return (folder / CONFIG_FILE).is_file()
+
+
 def find_model(model: str) -> Path:
     """The folder of a model given by its path or its name. Raises CheckpointError where there is none.
 
-    A name is one word; what holds a slash, or is the path of a folder, is a path.
+    What holds a slash, or is the folder of a model, is a path; any other single word is a name.
     """
-    given = Path(model).expanduser()
-    if given.is_dir():
-        if not (given / CONFIG_FILE).is_file():
-            raise CheckpointError(f"{model}: is no model, it has no {CONFIG_FILE}", hint="vex models list")
+    given, named = Path(model).expanduser(), models_folder() / model
+    if is_model(given):
         return given
+    if given.name == model and is_model(named):
+        return named
+    if given.is_dir():
+        raise CheckpointError(f"{model}: is no model, it has no {CONFIG_FILE}", hint="vex models list")
     if given.exists():
         raise CheckpointError(f"{model}: is a file; a model is a folder", hint="vex models list")
     if given.name != model:
         raise CheckpointError(f"{model}: no such folder", hint="vex models list shows the models that are there")
-    named = models_folder() / model
-    if (named / CONFIG_FILE).is_file():
-        return named
     raise CheckpointError(f"{model}: no such model", hint=_advice(model))
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from importlib.resources import files
 
+from videoexpert.hub.nano import PARTS
 from videoexpert.hub.parts import Part, download_size
 
 
@@ -35,6 +36,15 @@ class KnownModel:
 
 
 KNOWN: tuple[KnownModel, ...] = (
+    KnownModel(
+        "nano",
+        about="vex's own small model: runs on a laptop CPU; knows things and animals, not people or what they do",
+        licence="Apache-2.0",
+        source="vex models pull nano",
+        parts=PARTS,
+        build="videoexpert.models.nano:build",
+        revision="d75a20eea1eb",  # the first digits of the SHA-256 of the trained weights
+    ),
     KnownModel(
         "videoexpert-7b",
         about="the model that the authors of VideoExpert published: Vicuna-7B with temporal and spatial experts",

@@ -8,7 +8,7 @@ from pathlib import Path
 from videoexpert.atomic import remove_leftovers, temporary_folder
 from videoexpert.errors import CheckpointError, OutputError
 from videoexpert.hub.fetching import OnProgress, Origin, Progress, fetch, missing_parts
-from videoexpert.hub.home import CONFIG_FILE, models_folder, part_store
+from videoexpert.hub.home import CONFIG_FILE, is_model, models_folder, part_store
 from videoexpert.hub.known import KnownModel, known_model
 from videoexpert.hub.parts import Part, download_size
 
@@ -22,7 +22,7 @@ Build = Callable[[Mapping[str, Path], Path], None]
 def model_to_pull(model: str) -> KnownModel | None:
     """The known model that has to be pulled before `model`, a path or a name, can be used; None where there is none."""
     known = known_model(model)
-    if known is None or not known.parts or Path(model).expanduser().is_dir() or _is_own(known):
+    if known is None or not known.parts or is_model(Path(model).expanduser()) or _is_own(known):
         return None
     return None if is_pulled(known) else known
 

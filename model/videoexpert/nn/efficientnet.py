@@ -18,6 +18,7 @@ class EfficientNetTower(VisionTower):
     """An EfficientNet-Lite without its classifier, frozen."""
 
     config: EfficientNetConfig
+    at_once = 4  # its first layers widen whole pictures
 
     def __init__(self, config: EfficientNetConfig) -> None:
         super().__init__()

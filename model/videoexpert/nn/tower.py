@@ -10,9 +10,13 @@ from videoexpert.config import EfficientNetConfig, VisionConfig
 
 
 class VisionTower(nn.Module):
-    """A frozen vision encoder. network: the module whose parameters are stored, by the names that it gives them."""
+    """A frozen vision encoder. network: the module whose parameters are stored, by the names that it gives them.
+
+    at_once: frames that are run together where nothing else is asked for, which bounds the memory.
+    """
 
     config: VisionConfig | EfficientNetConfig
+    at_once = 16
 
     @property
     @abstractmethod
@@ -32,14 +36,15 @@ class VisionTower(nn.Module):
         frames: Tensor,
         *,
         keep: Sequence[int],
-        batch: int = 16,
+        batch: int | None = None,
         on_frames: Callable[[int], None] | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Features on the tower's device: CLS tokens [T, D], and patches [K, P, D] of the frames `keep`, row-major.
 
         frames: [T, 3, height, width], uint8 RGB. keep: K frame indices, which may repeat (`compressor.patch_frames`).
-        batch: frames that are run at once, which bounds the memory. on_frames: called with how many frames are done.
+        batch: frames that are run together, `at_once` where None. on_frames: called with how many frames are done.
         """
+        batch = batch or self.at_once
         device = next(self.network.parameters()).device
         cls, patches = [], {}
         for start in range(0, len(frames), batch):

@@ -101,7 +101,9 @@ def test_a_model_of_ones_own_is_used_and_not_replaced(shelf: Shelf, small: Known
 def test_a_path_is_never_pulled(small: KnownModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "small").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert model_to_pull("small") is None and model_to_pull("./other") is None
+    assert model_to_pull("small") == small and model_to_pull("./small") is model_to_pull("./other") is None
+    (tmp_path / "small" / "config.json").touch()
+    assert model_to_pull("small") is None
 
 
 def test_parts_that_make_no_model_leave_none(shelf: Shelf, small: KnownModel) -> None:
@@ -109,7 +111,7 @@ def test_parts_that_make_no_model_leave_none(shelf: Shelf, small: KnownModel) ->
         get(replace(small, build="hub_builds:refused"))
     assert list(models_folder().iterdir()) == []
     with pytest.raises(CheckpointError, match="cannot be pulled"):
-        get(known.KNOWN[0])
+        get(replace(small, parts=()))
 
 
 def test_what_a_killed_run_left_of_a_model_is_removed(shelf: Shelf, small: KnownModel) -> None:
