@@ -224,8 +224,8 @@ class VideoExpertConfig:
 
     frames: how many frames it was trained to see, T. trained_seconds: how long a stretch of video these stood for at
     most (QVHighlights: 150 s); longer videos are looked at in windows. loc_id: the id of `[LOC]`. projector: how visual
-    features become tokens (`nn.projector`). match: the match channel, and sentences: what reads its queries; None
-    without one.
+    features become tokens (`nn.projector`); sharpness: what it multiplies a classifier's logits by. match: the match
+    channel, and sentences: what reads its queries; None without one.
     """
 
     llm: Mapping[str, Any]
@@ -234,6 +234,7 @@ class VideoExpertConfig:
     trained_seconds: float = 150.0
     vision: VisionConfig | EfficientNetConfig = field(default_factory=VisionConfig)
     projector: Projector = "linear"
+    sharpness: float = 1.0
     compressor: CompressorConfig = field(default_factory=CompressorConfig)
     experts: ExpertConfig = field(default_factory=ExpertConfig)
     locator: LocatorConfig = field(default_factory=LocatorConfig)
@@ -249,6 +250,8 @@ class VideoExpertConfig:
             raise ValueError("match and a posterior projector need a vision encoder with a classifier")
         if self.frames < self.compressor.group_frames:
             raise ValueError(f"frames must be at least {self.compressor.group_frames}, got {self.frames}")
+        if not self.sharpness > 0:
+            raise ValueError(f"sharpness must be above 0, got {self.sharpness}")
         if not self.trained_seconds > 0:
             raise ValueError(f"trained_seconds must be above 0, got {self.trained_seconds}")
         vocabulary = self.llm.get("vocab_size")

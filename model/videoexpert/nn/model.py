@@ -63,7 +63,8 @@ class VideoExpert(nn.Module):
         if isinstance(vision, EfficientNetConfig):
             self.classifier = nn.Linear(vision.features, vision.classes).float().requires_grad_(False)
         if config.projector == "posterior" and isinstance(vision, EfficientNetConfig):
-            self.projector = PosteriorProjector(vision.features, hidden, classes=vision.classes).to(like)
+            posterior = PosteriorProjector(vision.features, hidden, classes=vision.classes, sharpness=config.sharpness)
+            self.projector = posterior.to(like)
         else:
             self.projector = nn.Linear(vision.features, hidden).to(like)
         if not (config.match and config.match.alone):

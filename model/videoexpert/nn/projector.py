@@ -10,13 +10,16 @@ SPELLED = 6
 class PosteriorProjector(nn.Module):
     """token = posterior · words + W feature + b. words: [SPELLED, C, H], a token of the name of each class.
 
+    posterior: the softmax of `sharpness` times the classifier's logits; a higher one hears less of what is unlikely.
+
     Token i of a video takes the part i mod SPELLED of the names. So where a shot shows a thing, its frames spell what
     the thing is called, over and over, and a language model can read and repeat it; a linear map alone would have to
     learn every word. The linear part starts at zero.
     """
 
-    def __init__(self, features: int, hidden: int, *, classes: int) -> None:
+    def __init__(self, features: int, hidden: int, *, classes: int, sharpness: float = 1.0) -> None:
         super().__init__()
+        self.sharpness = sharpness
         self.linear = nn.Linear(features, hidden)
         nn.init.zeros_(self.linear.weight)
         nn.init.zeros_(self.linear.bias)
@@ -34,7 +37,7 @@ class PosteriorProjector(nn.Module):
 
     def forward(self, features: Tensor, logits: Tensor) -> Tensor:
         """features: [B, N, D]; logits: [B, N, C], what the classifier says of them. Returns [B, N, H]."""
-        chances = logits.float().softmax(dim=-1).to(self.words.dtype)
+        chances = (self.sharpness * logits.float()).softmax(dim=-1).to(self.words.dtype)
         tokens: Tensor = self.linear(features)
         spelled = torch.zeros_like(tokens)
         for part, words in enumerate(self.words):

@@ -20,6 +20,16 @@ def test_an_unsure_frame_is_between_the_words() -> None:
     torch.testing.assert_close(tokens[:, 0], projector.words[0].mean(dim=0).expand(2, -1))
 
 
+def test_a_sharper_frame_is_nearer_to_its_likeliest_word() -> None:
+    logits = torch.tensor([[[1.0, 0.0, 0.0, 0.0, 0.0]]])
+    tokens = []
+    for sharpness in (1.0, 2.0, 20.0):
+        torch.manual_seed(0)
+        projector = PosteriorProjector(8, 16, classes=5, sharpness=sharpness)
+        tokens.append((projector(torch.zeros(1, 1, 8), logits)[0, 0] - projector.words[0, 0]).norm().item())
+    assert tokens[0] > tokens[1] > tokens[2] and tokens[2] < 1e-5
+
+
 def test_what_is_seen_beside_the_classes_is_added() -> None:
     projector = PosteriorProjector(8, 16, classes=5)
     torch.nn.init.normal_(projector.linear.weight)

@@ -13,6 +13,7 @@ from videoexpert.models.nano.timelines import DrawnTimeline, Event, TimelineMake
 from videoexpert.models.nano.words import Vocabulary
 from videoexpert.nn.experts import hold_experts
 from videoexpert.nn.model import VideoExpert
+from videoexpert.nn.projector import PosteriorProjector
 from videoexpert.prompts import Prompt, Tokenizer, Turn, asking, build_prompt, captioning, choosing
 from videoexpert.train.trainable import LocRow
 
@@ -60,6 +61,8 @@ def train_language(
     model.requires_grad_(False)
     nn.Module.to(model.llm, dtype)
     model.projector.to(dtype)
+    assert isinstance(model.projector, PosteriorProjector)
+    model.projector.sharpness = 1.0  # drawn timelines are as clear as they are
     hold_experts(model, torch.float32)
     row = LocRow(model)
     trained = [p for n, p in model.named_parameters() if ".temporal." in n or ".spatial." in n]

@@ -36,6 +36,7 @@ THRESHOLD = 0.45
 """Of a moment's score: below it what was asked for counts as not found."""
 
 _SECONDS = 100.0
+_SHARPNESS = 2.0  # the classifier is less sure of frames than of the timelines that were learnt from
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ def nano_config(llm: Mapping[str, Any]) -> VideoExpertConfig:
         trained_seconds=_SECONDS,
         vision=EfficientNetConfig(),
         projector="posterior",
+        sharpness=_SHARPNESS,
         compressor=CompressorConfig(variant="only_cls"),
         experts=ExpertConfig(rank=8, alpha=16.0, dropout=0.0),
         locator=LocatorConfig(decoding="regions"),
