@@ -51,7 +51,12 @@ def trained_weights(learner: nn.Module) -> Tensors:
     """What is trained, by name, on the CPU; in a run of several processes all must ask, and the main one is told."""
     whole = StateDictOptions(full_state_dict=True, cpu_offload=True, ignore_frozen_params=True)
     values: dict[str, Any] = get_model_state_dict(learner, options=whole)
-    return {name: value.contiguous() for name, value in values.items()}
+    # A table that is both the first layer and the last has two names, and it is one of them that is known as frozen.
+    names, all_names = (
+        {name.removeprefix("module.") for name, _ in learner.named_parameters(remove_duplicate=once)}
+        for once in (True, False)
+    )
+    return {name: value.contiguous() for name, value in values.items() if name not in all_names - names}
 
 
 def save_state(

@@ -26,6 +26,7 @@ from videoexpert.train.job import Team, gather_team
 from videoexpert.train.learner import Learner, StepLosses, part_weights, shares
 from videoexpert.train.loop import Done, Loop
 from videoexpert.train.preparing import make_dataset
+from videoexpert.train.state import trained_weights
 from videoexpert.train.trainable import LocRow
 
 
@@ -165,6 +166,8 @@ def test_tables_that_are_one_have_one_row() -> None:
     ids = torch.tensor([[1, tied.config.loc_id]])
     hidden = tied.run(tied.embed(ids), rows=None)
     assert torch.allclose(tied.logits(hidden)[..., tied.config.loc_id], hidden @ row.input)
+    tied.requires_grad_(False)
+    assert set(trained_weights(Learner(tied, row))) == {"row.input"}  # and neither name of the table
 
 
 def test_a_batch_counts_what_its_losses_are_means_over() -> None:
