@@ -137,7 +137,11 @@ def test_windows_cover_a_long_video(vex: Vex, imported: Path, corpus: Corpus) ->
 
 def test_models_are_listed_and_described(vex: Vex, imported: Path) -> None:
     listed = json.loads(ask(vex, imported, "models", "list", "--json").out)
-    assert {row["name"]: row["state"] for row in listed} == {"tiny": "installed", "videoexpert-7b": "can be imported"}
+    assert {row["name"]: row["state"] for row in listed} == {
+        "tiny": "installed",
+        "nano": "can be pulled",
+        "videoexpert-7b": "can be imported",
+    }
     assert "100 frames" in ask(vex, imported, "models", "info", "tiny").out
     assert ask(vex, imported, "models", "path", "tiny").out.strip() == str(imported / "models" / "tiny")
 

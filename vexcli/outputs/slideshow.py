@@ -40,7 +40,7 @@ class View:
         """Left, top, right, bottom of the part, in pixels of a photograph of that width and height."""
         scale = min(photo[0] / picture[0], photo[1] / picture[1]) / self.zoom
         width, height = picture[0] * scale, picture[1] * scale
-        left, top = (photo[0] - width) * self.x, (photo[1] - height) * self.y
+        left, top = max(0.0, photo[0] - width) * self.x, max(0.0, photo[1] - height) * self.y
         return left, top, min(left + width, photo[0]), min(top + height, photo[1])
 
 
