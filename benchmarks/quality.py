@@ -1,43 +1,66 @@
 """How well models find things in videos whose truth is known, beside answers that are trained for nothing.
 
-    python -m benchmarks.quality --images DIR [--model NAME]... [--count N] [--seeds N] [--classes FILE]
+    python -m benchmarks.quality --images DIR [--split dev|test|all] [--model NAME]... [--count N] [--seeds N]
     python -m benchmarks.quality --records FILE [--model NAME]...
 
 With --images, videos are rendered from the photographs of the folder (see rendering.py) and asked about: class names,
 other phrasings, kinds of things ("a dog"), names while the classifier does not know the class (hidden), things that are
-not there; captions and choices of models. Numbers are means over the seeds with the half-width of their 95 % interval.
-With --records, the questions are those of a file about real footage: JSON lines with video (a file beside it),
-duration, query, and relevant_windows in seconds.
+not there; captions and choices of models. Numbers are means over the seeds with the half-width of their 95 % interval
+(Student's t). With --records, the questions are those of a file about real footage: JSON lines with video (a file
+beside it), duration, query, and relevant_windows in seconds.
+
+The classes are split in two: dev has those whose index is divisible by four, test the others. Whatever is chosen by
+looking at videos is chosen on dev.
+
+A caption counts for a segment where it overlaps it by half (tIoU) and says one of the names of its class
+(models/nano/classes.txt) whole; "captions outright" are those that say no "or", "captions extra" those of a video that
+name nothing in it. Recall, IoU and AUC are of the best moment, whatever its score;
+what is kept and what is refused is meant at the model's own threshold; "calibration error" and the
+table of scores are about every query, absent things among them, for which no moment is right.
 """
 
 import argparse
 import json
 import random
 import statistics
+import sys
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
-import numpy as np
 import torch
 
 from benchmarks.conse import Conse
 from benchmarks.questions import Group, Question, questions
-from benchmarks.rendering import Rendered, photos, render_set
-from videoexpert.checkpoint import load_model, load_sentences, load_tokenizer, load_vision
+from benchmarks.rendering import photos, render_set
+from benchmarks.scores import (
+    area_under_curve,
+    best_score,
+    calibration_error,
+    captions_told,
+    is_right,
+    reliability,
+    share_from,
+)
+from videoexpert.checkpoint import load_finder, load_model, load_sentences, load_tokenizer, load_vision
 from videoexpert.data.records import Record
+from videoexpert.device import choose_dtype
 from videoexpert.evaluation import EvaluatedTask, answer_records, evaluate_timelines
 from videoexpert.hub import find_model
-from videoexpert.predictor import Predictor
+from videoexpert.predictor import Language, Predictor
 from videoexpert.timeline import Moment, Source, Span, Timeline
+
+Split = Literal["dev", "test", "all"]
 
 Answers = Callable[[str, Sequence[Record], EvaluatedTask], list[Timeline]]
 """Answers records about the video at a path."""
 
 Pair = tuple[Record, Timeline]
 """The truth, and what was answered."""
+
+Answered = dict[Group | Literal["hidden"], list[Pair]]
 
 Row = dict[str, float]
 """Numbers by column."""
@@ -74,14 +97,25 @@ def _span(record: Record, low: float, high: float) -> Timeline:
 
 
 class Asked:
-    """A model that answers; it looks at each video once."""
+    """A model that answers, as it does on a CPU without further options; it looks at each video once."""
 
     def __init__(self, name: str) -> None:
         folder, cpu = find_model(name), torch.device("cpu")
-        self._model = load_model(folder, device=cpu, dtype=torch.float32)
-        tower = load_vision(folder, device=cpu, dtype=torch.float32)
-        tokenizer = load_tokenizer(folder, loc_id=self._model.config.loc_id)
-        self._predictor = Predictor(self._model, tower, tokenizer, name=name, sentences=load_sentences(folder))
+        dtype = choose_dtype("auto", cpu, attn="sdpa")
+
+        def language() -> Language:
+            whole = load_model(folder, device=cpu, dtype=dtype)
+            return Language(whole, load_tokenizer(folder, loc_id=whole.config.loc_id))
+
+        finder, tower = load_finder(folder, device=cpu), load_vision(folder, device=cpu, dtype=dtype)
+        sentences = load_sentences(folder)
+        if finder is not None:
+            self._finder = finder
+            self._predictor = Predictor(finder, tower, name=name, sentences=sentences, language=language)
+        else:
+            loaded = language()
+            self._finder = loaded.model
+            self._predictor = Predictor(loaded.model, tower, loaded.tokenizer, name=name, sentences=sentences)
         self._path = ""
 
     def __call__(self, path: str, records: Sequence[Record], task: EvaluatedTask) -> list[Timeline]:
@@ -92,13 +126,19 @@ class Asked:
     @property
     def forgets(self) -> bool:
         """Whether classes can be hidden from the model."""
-        return self._model.classifier is not None
+        return self._finder.classifier is not None
+
+    @property
+    def threshold(self) -> float | None:
+        """The score below which a query counts as not found; None where the model has none."""
+        match = self._predictor.config.match
+        return None if match is None else match.threshold
 
     @contextmanager
     def without(self, classes: Collection[int]) -> Iterator[None]:
         """Within the block the model's classifier does not know these classes."""
-        assert self._model.classifier is not None
-        bias = self._model.classifier.bias
+        assert self._finder.classifier is not None
+        bias = self._finder.classifier.bias
         before = bias.detach().clone()
         with torch.no_grad():
             bias[sorted(classes)] = -torch.inf
@@ -106,33 +146,11 @@ class Asked:
             bias.copy_(before)
 
 
-def area_under_curve(there: Sequence[float], absent: Sequence[float]) -> float:
-    """How often something that is there has a higher score than something that is not; ties count half."""
-    first, second = np.array(there)[:, None], np.array(absent)[None, :]
-    return float((first > second).mean() + (first == second).mean() / 2)
-
-
-def caption_hits(truth: Timeline, told: Timeline) -> list[bool]:
-    """For each segment: whether a caption overlaps it by half (tIoU) and names its class, by a word of its name."""
-    return [
-        any(
-            moment.span.iou(segment.span) >= 0.5 and _names(moment.text or "", segment.text or "")
-            for moment in told.moments
-        )
-        for segment in truth.moments
-    ]
-
-
-def _names(text: str, name: str) -> bool:
-    said = text.lower()
-    return name.lower() in said or name.lower().split()[-1] in said.replace(".", " ").split()
-
-
-def score_set(answers: Answers, videos: Mapping[str, Sequence[Question]], *, rendered: bool) -> Row:
-    """The columns of a row for the questions about each video. rendered: whether they are all that is known of it."""
-    asked: dict[Group | Literal["hidden"], list[Pair]] = {}
+def score_set(answers: Answers, videos: Mapping[str, Sequence[Question]], *, rendered: bool, name: str) -> Answered:
+    """The answers to the questions about each video. rendered: whether they are all that is known of it."""
+    asked: Answered = {}
     model = rendered and isinstance(answers, Asked)
-    for path, about in videos.items():
+    for number, (path, about) in enumerate(videos.items(), start=1):
         for task, groups in _TASKS.items():
             if task != "ground" and not model:
                 continue
@@ -142,16 +160,30 @@ def score_set(answers: Answers, videos: Mapping[str, Sequence[Question]], *, ren
                 asked.setdefault(question.group, []).append((question.record, timeline))
         if rendered and isinstance(answers, Asked | Conse) and answers.forgets:
             asked.setdefault("hidden", []).extend(_hidden(answers, path, about))
+        print(f"{name}: {number} of {len(videos)} videos", file=sys.stderr, flush=True)
+    return asked
+
+
+def columns(asked: Answered, *, threshold: float | None) -> Row:
+    """The numbers of a row. threshold: of the model's scores, None where it has none."""
     row: Row = {}
     for group in ("names", "paraphrases", "kinds", "hidden"):
         if group in asked:
             summary = _scores(asked[group], "ground")
             row |= {f"{group} {shown}": summary[name] / 100 for name, shown in _SHOWN.items()}
+            if threshold is not None:
+                row[f"{group} kept"] = share_from(_best(asked[group]), threshold)
     if "absent" in asked:
         row["absent AUC"] = area_under_curve(_best(asked["names"]), _best(asked["absent"]))
+        if threshold is not None:
+            row["absent refused"] = 1 - share_from(_best(asked["absent"]), threshold)
+    if threshold is not None:
+        row["calibration error"] = calibration_error(reliability(*_judged([asked])))
     if "captions" in asked:
-        hits = [hit for record, told in asked["captions"] for hit in caption_hits(record.timeline, told)]
-        row["captions"] = statistics.fmean(hits)
+        told = [captions_told(record.timeline, said) for record, said in asked["captions"]]
+        row["captions"] = statistics.fmean(hit for video in told for hit in video.right)
+        row["captions outright"] = statistics.fmean(hit for video in told for hit in video.outright)
+        row["captions extra"] = statistics.fmean(video.extra for video in told)
     if "choices" in asked:
         row["choices"] = _scores(asked["choices"], "ask")["Acc@QA"] / 100
     return row
@@ -171,7 +203,13 @@ def _scores(pairs: Sequence[Pair], task: EvaluatedTask) -> dict[str, float]:
 
 
 def _best(pairs: Sequence[Pair]) -> list[float]:
-    return [max((moment.score or 0.0 for moment in said.moments), default=0.0) for _, said in pairs]
+    return [best_score(said) for _, said in pairs]
+
+
+def _judged(answered: Sequence[Answered]) -> tuple[list[float], list[bool]]:
+    """The best scores of all queries, and whether these moments are right."""
+    pairs = [pair for asked in answered for group in _TASKS["ground"] for pair in asked.get(group, [])]
+    return _best(pairs), [is_right(record.timeline, said) for record, said in pairs]
 
 
 def print_table(rows: Mapping[str, Sequence[Row]]) -> None:
@@ -192,12 +230,24 @@ def _cell(values: Sequence[float]) -> str:
     return f"{mean} ±{STUDENT[len(values)] * statistics.stdev(values) / len(values) ** 0.5:.3f}"
 
 
+def print_reliability(name: str, answered: Sequence[Answered]) -> None:
+    """What the scores of a model are worth: how many queries got such a score, and the share that is right."""
+    print(f"\n{name}: {'score':>8}{'queries':>10}{'right':>8}")
+    for each in reliability(*_judged(answered)):
+        print(f"{'':<{len(name) + 2}}{each.score:>8.3f}{each.count:>10}{each.right:>8.3f}")
+
+
 def rendered_questions(given: argparse.Namespace, folder: Path, seed: int) -> dict[str, list[Question]]:
     """The questions about each video of a rendered set, by its path."""
-    classes = [int(line) for line in given.classes.read_text().split()] if given.classes else None
-    videos: list[Rendered] = render_set(given.images, folder, count=given.count, seed=seed, classes=classes)
-    known = photos(given.images)
+    classes = split_classes(given.split)
+    videos = render_set(given.images, folder, count=given.count, seed=seed, classes=classes)
+    known = photos(given.images, classes=classes)
     return {video.source.path: questions(video, known, seed=seed) for video in videos}
+
+
+def split_classes(split: Split) -> range | list[int]:
+    """The indices of the classes of a part of ImageNet."""
+    return range(0, 1000, 4) if split == "dev" else [i for i in range(1000) if split == "all" or i % 4]
 
 
 def real_questions(file: Path) -> dict[str, list[Question]]:
@@ -208,7 +258,8 @@ def real_questions(file: Path) -> dict[str, list[Question]]:
         path = str(file.parent / known["video"])
         moments = tuple(Moment(Span(start, end)) for start, end in known["relevant_windows"])
         timeline = Timeline(Source(path, known["duration"]), "ground", query=known["query"], moments=moments)
-        videos.setdefault(path, []).append(Question("names", Record(timeline, f"{file.name}:{number}")))
+        group: Group = "names" if moments else "absent"
+        videos.setdefault(path, []).append(Question(group, Record(timeline, f"{file.name}:{number}")))
     return videos
 
 
@@ -220,17 +271,24 @@ def main() -> None:
     parser.add_argument("--model", action="append", default=[], help="a model's name or folder; repeatable")
     parser.add_argument("--count", type=int, default=20, help="videos of a seed (default 20)")
     parser.add_argument("--seeds", type=int, default=3, help="how many sets to render (default 3)")
-    parser.add_argument("--classes", type=Path, help="indices of the classes to show, one a line; all without it")
+    parser.add_argument("--split", choices=get_args(Split), default="all", help="the classes to show (default all)")
     given = parser.parse_args()
     answerers: dict[str, Answers] = {"whole video": whole_video, "random": random_span, "ConSE": Conse()}
     answerers |= {Path(name).name: Asked(name) for name in given.model}
-    rows: dict[str, list[Row]] = {name: [] for name in answerers}
+    answered: dict[str, list[Answered]] = {name: [] for name in answerers}
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(given.seeds if given.images else 1):
             videos = rendered_questions(given, Path(folder), seed) if given.images else real_questions(given.records)
             for name, answers in answerers.items():
-                rows[name].append(score_set(answers, videos, rendered=given.images is not None))
-    print_table(rows)
+                set_name = f"{name}, seed {seed}"
+                answered[name].append(score_set(answers, videos, rendered=given.images is not None, name=set_name))
+    thresholds = {name: answers.threshold for name, answers in answerers.items() if isinstance(answers, Asked)}
+    print_table(
+        {name: [columns(asked, threshold=thresholds.get(name)) for asked in answered[name]] for name in answered}
+    )
+    for name, threshold in thresholds.items():
+        if threshold is not None:
+            print_reliability(name, answered[name])
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import Literal
 
 from benchmarks.rendering import Photo, Rendered
 from videoexpert.data.records import Record
+from videoexpert.models.nano.words import read_vocabulary
 from videoexpert.timeline import Answer, Moment, Span, Timeline
 
 Group = Literal["names", "paraphrases", "kinds", "absent", "captions", "choices"]
@@ -118,7 +119,12 @@ def _asked(video: Rendered, query: str, spans: Sequence[Span]) -> Timeline:
 
 
 def _captions(video: Rendered) -> Timeline:
-    told = tuple(Moment(segment.span, text=segment.name) for segment in video.segments)
+    """Of each segment every name of its class, with commas between."""
+    names = read_vocabulary().names
+    told = tuple(
+        Moment(segment.span, text=", ".join(dict.fromkeys((segment.name, *names[segment.index]))))
+        for segment in video.segments
+    )
     return Timeline(video.source, "caption", moments=told)
 
 

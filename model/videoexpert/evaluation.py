@@ -45,7 +45,7 @@ _LESSONS: dict[EvaluatedTask, tuple[str, ...]] = {
     "caption": ("caption",),
     "ask": ("ask",),
 }
-_RANKED = GroundingOptions(top_k=10)
+_RANKED = GroundingOptions(top_k=10, min_score=0.0)  # a threshold would hide the scores that are judged
 
 
 def evaluate_timelines(
