@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from videoexpert.errors import CheckpointError
+from videoexpert.errors import CheckpointError, OutputError
 
 
 def joined(parts: Mapping[str, Path], out: Path) -> None:
@@ -11,6 +11,19 @@ def joined(parts: Mapping[str, Path], out: Path) -> None:
     out.mkdir()
     (out / "weights").write_bytes(b"".join(parts[name].read_bytes() for name in sorted(parts)))
     (out / "config.json").write_text("{}")
+
+
+def copied(parts: Mapping[str, Path], out: Path) -> None:
+    """A folder with a config.json and each part as it is."""
+    out.mkdir()
+    for name, part in parts.items():
+        (out / name).write_bytes(part.read_bytes())
+    (out / "config.json").write_text("{}")
+
+
+def full(parts: Mapping[str, Path], out: Path) -> None:
+    """Finds no room."""
+    raise OutputError(f"{out}: No space left on device", hint="choose another folder")
 
 
 def refused(parts: Mapping[str, Path], out: Path) -> None:

@@ -107,6 +107,17 @@ def test_killed_three_times_it_ends_as_if_it_had_not_been(folder: Path, environm
     assert not list((folder / "killed").rglob(".vex-*"))
 
 
+def test_the_card_says_how_the_model_was_made(folder: Path, environment: dict[str, str]) -> None:
+    finish(folder, environment, *arguments("carded", "--steps", "2", "--val", "train.jsonl"))
+    card = (folder / "carded" / "README.md").read_text()
+    first, rest = card.split("\n\n", 1)
+    assert first == "# carded"
+    assert rest.startswith("tiny, fine-tuned by vex: 8 examples, 2 steps. Trained: ")
+    assert "parameters).\nBest validation loss: " in rest and "on 8 records." in rest
+    assert card.endswith((folder / "tiny" / "README.md").read_text())
+    assert finish(folder, environment, "models", "info", "./carded").endswith(f"{card.rstrip()}\n")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_polite_stop_saves(folder: Path, environment: dict[str, str], number: signal.Signals) -> None:
     out = f"stopped{number}"

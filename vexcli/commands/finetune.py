@@ -11,6 +11,7 @@ from vexcli.console import Console
 from vexcli.errors import EXIT_INTERRUPTED, InputError, UsageError
 from vexcli.options import AsJson, NoCache
 from vexcli.pulling import Offline, ensure_model
+from vexcli.recipe import is_recipe, train_recipe
 from vexcli.settings import DEFAULT_MODEL
 from vexcli.training import Follower, Stop, estimate_rows
 
@@ -30,7 +31,10 @@ def _recipe(*names: str, help: str, **more: Any) -> Any:
 
 
 Data = Annotated[
-    list[str], typer.Argument(metavar="DATA...", help="Annotations of any known format (see `vex data`), or -.")
+    list[str],
+    typer.Argument(
+        metavar="DATA...", help="Annotations of any known format (see `vex data`), or -; or one recipe of nano."
+    ),
 ]
 Model = Annotated[str, typer.Option("--model", "-m", help="The model to begin with: a name or a folder.")]
 Out = Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="The folder of the new model.")]
@@ -125,6 +129,7 @@ def finetune(
       vex finetune train.jsonl --val val.jsonl --model videoexpert-7b --out tuned
       vex finetune train.jsonl --out tuned --epochs 5 --lr 2e-4 --dry-run
       vex finetune train.jsonl --out tuned --resume
+      vex finetune model/videoexpert/models/nano/recipe.yaml --out nano-again
       accelerate launch --num_processes 4 -m vexcli finetune train.jsonl --out tuned
     """
     console = Console.of(context)
@@ -132,6 +137,9 @@ def finetune(
         console.quiet = True  # of several processes one speaks
     if as_json and not dry_run:
         raise UsageError("--json goes with --dry-run")
+    if is_recipe(data):
+        train_recipe(context, data, out, offline=offline, dry_run=dry_run)
+        return
     from videoexpert.train.options import OPTION_NAMES, make_options
 
     given = {name: value for name, value in context.params.items() if name in OPTION_NAMES and value is not None}

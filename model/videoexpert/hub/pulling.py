@@ -1,8 +1,10 @@
 """Pull a known model: fetch its parts, make the model folder of them once, and find it there ever after."""
 
+import filecmp
 import importlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from videoexpert.atomic import remove_leftovers, temporary_folder
@@ -14,6 +16,8 @@ from videoexpert.hub.parts import Part, download_size
 
 REVISION_FILE = "revision"
 """Says, in the folder of a pulled model, which revision it was made as."""
+
+_ELSEWHERE = "free some room, or set VEX_HOME to another folder"
 
 Build = Callable[[Mapping[str, Path], Path], None]
 """Makes a model folder, which is not there yet, of the parts by their names."""
@@ -73,10 +77,26 @@ def _make(known: KnownModel, parts: Mapping[str, Path], folder: Path) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(folder.parent)
         with temporary_folder(folder.parent) as temporary:
-            build(parts, temporary / "new")
-            (temporary / "new" / REVISION_FILE).write_text(known.revision, encoding="utf-8")
+            new = temporary / "new"
+            try:
+                build(parts, new)
+            except OutputError as error:  # names a folder that is gone by now
+                raise OutputError(error.message.replace(str(new), str(folder)), hint=_ELSEWHERE) from error
+            _share(new, parts.values())
+            (new / REVISION_FILE).write_text(known.revision, encoding="utf-8")
             if folder.exists():
                 os.replace(folder, temporary / "old")
-            os.replace(temporary / "new", folder)
+            os.replace(new, folder)
     except OSError as error:
-        raise OutputError(f"{folder}: {error.strerror or error}", hint="set VEX_HOME to another folder") from error
+        raise OutputError(f"{folder}: {error.strerror or error}", hint=_ELSEWHERE) from error
+
+
+def _share(folder: Path, parts: Iterable[Path]) -> None:
+    """Have the disk hold those files of a folder once that are parts as they are, where it can."""
+    for part in parts:
+        for file in folder.rglob("*"):
+            if file.is_file() and filecmp.cmp(part, file, shallow=False):
+                with suppress(OSError):  # a file system without hard links
+                    link = file.with_name(f"{file.name}.link")
+                    os.link(part, link)
+                    os.replace(link, file)

@@ -19,7 +19,7 @@ from videoexpert.train.log import RunLog
 from videoexpert.train.loop import Done, Loop
 from videoexpert.train.preparing import check_room, make_dataset, prepare_records
 from videoexpert.train.reports import Ended, Ending, Evaluated, OnReport, Started, Stepped, unheard
-from videoexpert.train.result import write_result
+from videoexpert.train.result import Trained, write_result
 from videoexpert.train.state import (
     Progress,
     load_state,
@@ -210,5 +210,6 @@ class _Run:
         elif self._main:
             weights, _ = read_tensors(self._job.folder / BEST)
         if self._main:
-            write_result(self._job, self._team, weights)
+            trained = Trained(len(self._dataset), self._progress.step, self._progress.best)
+            write_result(self._job, self._team, weights, trained)
         self._team.accelerator.wait_for_everyone()

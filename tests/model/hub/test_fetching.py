@@ -152,6 +152,22 @@ def test_parts_come_from_a_folder_of_files(shelf: Shelf, tmp_path: Path) -> None
     assert files_below(shelf.store.folder) == PLACES and shelf.served.asked == []
 
 
+def test_a_damaged_file_in_a_folder_is_named_with_its_path(shelf: Shelf, tmp_path: Path) -> None:
+    words = shelf.parts[0]
+    (tmp_path / words.file).write_bytes(bytes(words.size))
+    with pytest.raises(DownloadError) as caught:
+        get(shelf, words, origin=Origin(tmp_path))
+    assert caught.value.message.startswith(f"{tmp_path / words.file}: is not the file expected (SHA-256 ")
+    stick = shelf.save_wheels(tmp_path / "stick")
+    (wheel,) = stick.glob("vex_test_words-*.whl")
+    wheel.write_bytes(wheel.read_bytes()[:1000])
+    with pytest.raises(DownloadError) as caught:
+        get(shelf, words, origin=Origin(stick))
+    assert caught.value.message == f"{wheel}: is damaged (File is not a zip file)"
+    assert caught.value.hint == "pip download --no-deps vex-test-words==1.0 fetches the wheel anew"
+    assert files_below(shelf.store.folder) == set()
+
+
 def test_a_folder_that_lacks_something_says_what(shelf: Shelf, tmp_path: Path) -> None:
     with pytest.raises(DownloadError, match=r"/nowhere: no such folder$"):
         get(shelf, origin=Origin(tmp_path / "nowhere"))

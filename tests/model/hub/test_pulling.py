@@ -114,6 +114,22 @@ def test_parts_that_make_no_model_leave_none(shelf: Shelf, small: KnownModel) ->
         get(replace(small, parts=()))
 
 
+def test_a_part_that_a_model_holds_as_it_is_takes_no_room_twice(shelf: Shelf, small: KnownModel) -> None:
+    get(replace(small, build="hub_builds:copied"))
+    for part in shelf.parts:
+        file = models_folder() / "small" / part.name
+        assert file.samefile(shelf.store.path(part)) and file.read_bytes() == shelf.data[part.name]
+    assert {path.name for path in (models_folder() / "small").iterdir()} == {*shelf.data, "config.json", "revision"}
+
+
+def test_a_model_that_finds_no_room_is_named_by_its_folder(shelf: Shelf, small: KnownModel) -> None:
+    with pytest.raises(OutputError) as caught:
+        get(replace(small, build="hub_builds:full"))
+    assert caught.value.message == f"{models_folder() / 'small'}: No space left on device"
+    assert caught.value.hint == "free some room, or set VEX_HOME to another folder"
+    assert list(models_folder().iterdir()) == []
+
+
 def test_what_a_killed_run_left_of_a_model_is_removed(shelf: Shelf, small: KnownModel) -> None:
     (models_folder() / ".vex-dead.part" / "new").mkdir(parents=True)
     get(small)
