@@ -22,7 +22,7 @@ LAYERS = (
     {"results", "video", "environment", "hub", "device", "captions", "decode", "nn", "metrics"},
     {"windows", "prompts", "checkpoint", "choice"},
     {"features", "wording"},
-    {"store"},
+    {"store", "matching"},
     {"data", "viewing"},
     {"answering", "describing"},
     {"predictor"},

@@ -73,6 +73,50 @@ def test_the_other_tasks_answer(vex: Vex, home: dict[str, str], video: str, tmp_
     assert TRUTH["a cat"].start <= best < TRUTH["a cat"].end
 
 
+RECIPE = """\
+seed: 3
+threads: 1
+match: {steps: 2, timelines: 2, queries: 3, absent: 1}
+language: {steps: 1, batch: 2}
+"""
+"""Far too short to learn anything."""
+
+
+def test_a_recipe_gives_a_model_and_the_same_weights_each_time(
+    vex: Vex, home: dict[str, str], video: str, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "short.yaml"
+    recipe.write_text(RECIPE)
+    made = [tmp_path / name for name in ("first", "second")]
+    for out in made:
+        assert ask(vex, home, "finetune", str(recipe), "--out", str(out)).out == f"{out}\n"
+    first, second = ((out / "run" / "weights.safetensors").read_bytes() for out in made)
+    assert first == second
+    log = [json.loads(line) for line in (made[0] / "run" / "training.jsonl").read_text().splitlines()]
+    assert [(line["stage"], line["step"]) for line in log] == [("match", 2), ("language", 1)]
+    asked = ask(vex, home, "ground", video, "a cat", "-m", str(made[0]), "--min-score", "0", "--json")
+    (found,) = json.loads(asked.out)["results"]
+    assert found["moments"]
+    again = vex("finetune", str(recipe), "--out", str(made[0]), environment=home)
+    assert (again.code, again.err) == (1, f"error: {made[0]}: exists already; choose another one with --out\n")
+
+
+def test_a_recipe_says_what_it_would_take_and_which_option_is_not_for_it(
+    vex: Vex, home: dict[str, str], tmp_path: Path
+) -> None:
+    recipe = tmp_path / "short.yaml"
+    recipe.write_text(RECIPE)
+    out = str(tmp_path / "out")
+    said = json.loads(ask(vex, home, "finetune", str(recipe), "--out", out, "--dry-run", "--json").out)
+    assert (said["to download"], said["steps of match"]) == ("nothing", "2")
+    refused = vex("finetune", str(recipe), "--out", out, "--epochs", "2", environment=home)
+    assert refused.code == 2 and refused.err.startswith("error: --epochs does not go with a recipe of nano")
+    recipe.write_text("epochs: 2\n")
+    unknown = vex("finetune", str(recipe), "--out", out, environment=home)
+    assert unknown.code == 1 and unknown.err == f"error: {recipe}: is no recipe of nano: epochs is not known\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["short.yaml"]
+
+
 def test_new_weights_are_a_new_revision() -> None:
     """Who pulled the model before gets it made anew."""
     nano = known_model("nano")

@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import save_file
 from tiny_model import tiny_config, tiny_tokenizer
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from transformers import BertConfig, BertModel
 
 from videoexpert.checkpoint.sentences import TOKENIZER, WEIGHTS, Sentences, read_sentence_files
 from videoexpert.checkpoint.tensors import StoredTensor
@@ -20,7 +21,6 @@ from videoexpert.config import (
     VideoExpertConfig,
 )
 from videoexpert.nn.model import VideoExpert, build_model
-from videoexpert.nn.sentences import SentenceEncoder
 from videoexpert.nn.vision import build_tower
 
 WORDS = ("[PAD]", "[UNK]", "a", "the", "video", "ball", "cat", "dog", "owl", "tree", "house", "car", "boat", "red")
@@ -39,7 +39,7 @@ def nano_config(*, alone: bool = True, threshold: float = 0.0) -> VideoExpertCon
     return replace(
         tiny_config(tiny_tokenizer(), frames=16),
         vision=VISION,
-        projector="posterior",
+        projector="spelled",
         compressor=CompressorConfig(variant="only_cls"),
         locator=LocatorConfig(width=32, decoding="regions"),
         match=MatchConfig(width=8, likeliest=4, alone=alone, threshold=threshold),
@@ -53,13 +53,27 @@ def nano_model(*, alone: bool = True, threshold: float = 0.0) -> VideoExpert:
         return build_model(nano_config(alone=alone, threshold=threshold)).eval()
 
 
+def random_bert(config: SentenceConfig) -> BertModel:
+    """A sentence encoder as transformers has it, the same one each time."""
+    settings = BertConfig(
+        vocab_size=config.vocabulary,
+        hidden_size=config.hidden,
+        num_hidden_layers=config.layers,
+        num_attention_heads=config.heads,
+        intermediate_size=config.intermediate,
+        max_position_embeddings=config.positions,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        bert = BertModel(settings, add_pooling_layer=False)
+    bert.train(False)
+    return bert
+
+
 def write_sentences(folder: Path) -> dict[str, Path]:
     """The files of a random sentence encoder, by their names."""
     folder.mkdir(parents=True)
-    with torch.random.fork_rng():
-        torch.manual_seed(1)
-        encoder = SentenceEncoder(SENTENCES)
-    save_file(dict(encoder.bert.named_parameters()), folder / WEIGHTS)
+    save_file(dict(random_bert(SENTENCES).named_parameters()), folder / WEIGHTS)
     raw = Tokenizer(models.WordLevel({word: index for index, word in enumerate(WORDS)}, unk_token="[UNK]"))
     raw.pre_tokenizer = pre_tokenizers.Whitespace()
     raw.post_processor = processors.TemplateProcessing(single="$A", special_tokens=[])

@@ -249,10 +249,8 @@ def _load(console: Console, request: Request) -> "Predictor":
 
     ensure_model(console, request.model, offline=request.offline)
     find_model(request.model)  # a misspelt name is told before seconds are spent on importing torch
-    from videoexpert.device import follow_free_cores
     from videoexpert.predictor import load_predictor
 
-    follow_free_cores()
     with console.progress(f"loading {request.model}", total=None):
         return load_predictor(request.model, device=request.device, dtype=request.dtype, attn=request.attn)
 

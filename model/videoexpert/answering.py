@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from videoexpert.choice import choose
+from videoexpert.choice import choose, choose_seen
 from videoexpert.decode import FloatArray, Located, rank_moments
 from videoexpert.options import GenerationOptions
 from videoexpert.prompts import option_letters
@@ -32,15 +32,17 @@ def choose_options(viewing: Viewing, asked: Sequence[Asked], texts: Sequence[str
     letters = option_letters(len(texts))
     located: list[list[Located]] = [[] for _ in asked]
     likely: list[list[list[float]]] = [[] for _ in asked]
+    seen: list[FloatArray] = []
     for window in range(viewing.windows):
-        seen = _seen_options(viewing, window, texts)
+        if viewing.matches:
+            seen.append(_peaks(viewing.match(window, texts)))
         for index, reading in enumerate(viewing.read(window, asked)):
             located[index] += viewing.located(window, reading.located)
-            letters_here = viewing.next_log_probabilities(reading, asked[index].letters)
-            likely[index].append([letter + fit for letter, fit in zip(letters_here, seen, strict=True)])
+            likely[index].append(viewing.next_log_probabilities(reading, asked[index].letters))
     answered = []
     for said, rows in zip(located, likely, strict=True):
-        chosen = choose(np.array(rows), _peaks(said))
+        letters_said = np.array(rows)
+        chosen = choose_seen(letters_said, np.array(seen)) if seen else choose(letters_said, _peaks(said))
         answer = Answer(texts[chosen], letters[chosen], tuple(texts))
         answered.append(Answered(answer, tuple(rank_moments(each) for each in said)))
     return answered
@@ -61,13 +63,6 @@ def write_answers(
         here = [index for index, where in enumerate(best) if where == window]
         written |= zip(here, viewing.write(window, [asked[index] for index in here], options), strict=True)
     return [_answered(written[index], window, evidence[index]) for index, window in enumerate(best)]
-
-
-def _seen_options(viewing: Viewing, window: int, texts: Sequence[str]) -> list[float]:
-    """How surely each option is seen in a window: logarithms of its best score; 0 where no match channel can tell."""
-    if not viewing.matches:
-        return [0.0] * len(texts)
-    return [float(np.log(said.scores.max())) for said in viewing.match(window, texts)]
 
 
 def _answered(written: Written, window: int, evidence: Sequence[Located]) -> Answered:
@@ -91,5 +86,5 @@ def _with_times(text: str, times: Sequence[Sequence[Moment]]) -> str:
 
 
 def _peaks(located: Sequence[Located]) -> FloatArray:
-    """The best class score in each window: [W]."""
+    """The best score of each, of windows or of options: [n]."""
     return np.array([said.scores.max() for said in located])

@@ -18,7 +18,7 @@ LOC = "[LOC]"
 Variant = Literal["class_pool", "mean_pool", "compress_pool", "only_cls"]
 Interaction = Literal["simp_add", "intact_add"]
 Decoding = Literal["windows", "regions"]
-Projector = Literal["linear", "posterior"]
+Projector = Literal["linear", "spelled"]
 Attention = Literal["sdpa", "eager", "flash"]
 
 
@@ -246,8 +246,10 @@ class VideoExpertConfig:
         _choice(self, "projector", Projector)
         if (self.match is None) != (self.sentences is None):
             raise ValueError("match and sentences go together")
-        if (self.match or self.projector == "posterior") and not isinstance(self.vision, EfficientNetConfig):
-            raise ValueError("match and a posterior projector need a vision encoder with a classifier")
+        if (self.match or self.projector == "spelled") and not isinstance(self.vision, EfficientNetConfig):
+            raise ValueError("match and a spelled projector need a vision encoder with a classifier")
+        if self.projector == "spelled" and self.compressor.variant != "only_cls":
+            raise ValueError("a spelled projector spells frames, but no patches: its compressor must be only_cls")
         if self.frames < self.compressor.group_frames:
             raise ValueError(f"frames must be at least {self.compressor.group_frames}, got {self.frames}")
         if not self.sharpness > 0:

@@ -1,7 +1,9 @@
 """Dense captions: what the model writes of each window, each sentence with the time that the temporal head gives it."""
 
+from collections import Counter
+
 from videoexpert.captions import split_at_marks
-from videoexpert.decode import rank_moments
+from videoexpert.decode import REGION, Located, rank_moments
 from videoexpert.options import GenerationOptions
 from videoexpert.timeline import Moment, Span
 from videoexpert.viewing import Viewing, Written
@@ -14,7 +16,8 @@ def describe(
 ) -> tuple[tuple[Moment, ...], tuple[str, ...]]:
     """The sentences in time order, and what to warn of. asked: the question behind the video.
 
-    A sentence's time is the best-scored window of the temporal head for its `[LOC]`. Words without a time stand over
+    A sentence's time is the best-scored window of the temporal head for its `[LOC]`; a sentence that is said again, of
+    regions, has the next best. Words without a time stand over
     the whole window that they were written for, without a score.
     """
     timed: list[list[Moment]] = []
@@ -39,10 +42,24 @@ def _sentences(written: Written, window: Span) -> tuple[list[Moment], list[Momen
     """The sentences with a time, and what there is without one."""
     timed: list[Moment] = []
     untimed: list[Moment] = []
+    told: Counter[str] = Counter()
     for sentence in split_at_marks(written.text, mark=MARK):
-        best = rank_moments(written.located[sentence.mark])[:1] if sentence.mark is not None else ()
-        if best:
-            timed.append(Moment(best[0].span, best[0].score, sentence.text or None))
-        elif sentence.text:
-            untimed.append(Moment(window, None, sentence.text))
+        text = sentence.text[:1].upper() + sentence.text[1:]  # what followed "From [LOC]," stands alone now
+        best = None if sentence.mark is None else _moment(written.located[sentence.mark], told[text])
+        if best is not None:
+            timed.append(Moment(best.span, best.score, text or None))
+            told[text] += 1
+        elif text:
+            untimed.append(Moment(window, None, text))
     return list(dict.fromkeys(timed)), untimed  # what a small model repeats is said once
+
+
+def _moment(located: Located, before: int) -> Moment | None:
+    """When a sentence is meant that was said so often `before`: what is shown twice is in two regions."""
+    ranked = rank_moments(located)
+    if not ranked:
+        return None
+    if located.decoding != "regions":
+        return ranked[0]
+    clear = [moment for moment in ranked if (moment.score or 0.0) >= REGION * (ranked[0].score or 0.0)]
+    return clear[min(before, len(clear) - 1)]

@@ -1,6 +1,5 @@
 """Where a model runs and with which numbers, chosen or checked; and what to do when memory runs out."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -38,18 +37,6 @@ def choose_dtype(name: DtypeName, device: torch.device, *, attn: Attention) -> t
             hint="it needs cuda and 16-bit numbers; sdpa runs everywhere",
         )
     return dtype
-
-
-def follow_free_cores() -> None:
-    """Compute with as many threads as there are cores that nobody uses, unless OMP_NUM_THREADS says how many.
-
-    Threads that have to wait for a core keep all the others waiting: on a busy machine fewer are several times faster.
-    """
-    if "OMP_NUM_THREADS" in os.environ:
-        return
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    torch.set_num_threads(max(1, round(cores - busy)))
 
 
 @contextmanager

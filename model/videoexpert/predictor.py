@@ -5,21 +5,22 @@ they come from. Times come from the temporal head, never from numbers that the m
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
-from videoexpert.answering import choose_options, write_answers
-from videoexpert.checkpoint import Sentences, load_model, load_sentences, load_tokenizer, load_vision
+from videoexpert.checkpoint import Sentences, load_finder, load_sentences, load_vision
 from videoexpert.config import Attention, VideoExpertConfig
-from videoexpert.decode import rank_moments, salient_moments, select
-from videoexpert.describing import describe
+from videoexpert.decode import Located, rank_moments, salient_moments, select
 from videoexpert.device import choose_device, choose_dtype, memory_on
 from videoexpert.errors import RequestError
 from videoexpert.features import EncodedVideo, FrameFeatures
 from videoexpert.hub import find_model
-from videoexpert.nn.model import VideoExpert
+from videoexpert.matching import Matching
+from videoexpert.nn.cores import on_free_cores, threads
+from videoexpert.nn.finder import Finder
 from videoexpert.nn.vision import VisionTower
 from videoexpert.options import (
     DeviceName,
@@ -30,21 +31,16 @@ from videoexpert.options import (
     WindowOptions,
 )
 from videoexpert.progress import OnStep, Step, unheard
-from videoexpert.prompts import HIGHLIGHTS, Turn, asking, captioning, grounding
+from videoexpert.prompts import HIGHLIGHTS, asking, captioning, grounding
 from videoexpert.store import FeatureStore, VideoEncoder
 from videoexpert.timeline import Provenance, Task, Timeline
 from videoexpert.video import DecoderName, VideoReader
-from videoexpert.viewing import Viewing
 from videoexpert.windows import WindowPlan, merge_moments, merge_saliency, plan_windows
-from videoexpert.wording import (
-    Asked,
-    WritingTokenizer,
-    choice_question,
-    located_question,
-    open_question,
-    plain,
-    visual_prefix,
-)
+from videoexpert.wording import WritingTokenizer, choice_question, located_question, open_question, plain
+
+if TYPE_CHECKING:
+    from videoexpert.nn.model import VideoExpert
+    from videoexpert.viewing import Viewing
 
 _WINDOWS = WindowOptions()
 _GROUNDING = GroundingOptions()
@@ -53,31 +49,53 @@ _HIGHLIGHTS = HighlightOptions()
 _GENERATION = GenerationOptions()
 
 
+@dataclass(frozen=True, slots=True)
+class Language:
+    """What reads and writes words: the whole model, and the tokenizer that belongs to it."""
+
+    model: "VideoExpert"
+    tokenizer: WritingTokenizer
+
+
 class Predictor:
     """A model that answers. name: what results say of where they come from.
 
+    model, tokenizer: a VideoExpert and its tokenizer. Where a model locates by sight alone they may come later: model
+    is then a Finder, and `language` loads both when something is first to be read or written.
     sentences: what reads words for the model's match channel, where it has one. batch: how many questions are put to
     the model at once; memory grows with it, results do not depend on it.
     """
 
     def __init__(
         self,
-        model: VideoExpert,
+        model: Finder,
         tower: VisionTower,
-        tokenizer: WritingTokenizer,
+        tokenizer: WritingTokenizer | None = None,
         *,
         name: str,
         sentences: Sentences | None = None,
         batch: int = 8,
+        language: Callable[[], Language] | None = None,
     ) -> None:
-        self.name, self._sentences = name, sentences
-        self._model, self._tokenizer, self._batch = model.eval(), tokenizer, batch
+        if (tokenizer is None) == (language is None):
+            raise ValueError("a predictor needs a tokenizer, or else what loads the language model with one")
+        self.name, self._sentences, self._batch = name, sentences, batch
+        self._model, self._tokenizer, self._load = model.eval(), tokenizer, language
         self._encoder = VideoEncoder(tower.eval(), model.config.compressor, frames=model.config.frames)
 
     @property
     def config(self) -> VideoExpertConfig:
         """What the model is made of."""
         return self._model.config
+
+    @cached_property
+    def _language(self) -> Language:
+        from videoexpert.nn.model import VideoExpert
+
+        if self._load is not None:
+            return self._load()
+        assert isinstance(self._model, VideoExpert) and self._tokenizer is not None
+        return Language(self._model, self._tokenizer)
 
     def encode(
         self,
@@ -121,14 +139,11 @@ class Predictor:
         Nothing is generated: the temporal head answers "From [LOC]", the answer that the model was trained to give.
         Raises RequestError where a query is empty, too long or holds a mark of the model's own.
         """
-        asked = [self._located(grounding(plain(query)), query) for query in queries]
-        with self._viewing(video, on_step) as viewing:
-            located = viewing.locate(asked)
         timelines = []
-        for query, question, said in zip(queries, asked, located, strict=True):
+        for query, prompt, said in self._locate(video, queries, on_step):
             ranked = merge_moments(video.plan, [rank_moments(window) for window in said], iou=options.iou)
             best = select(ranked, top_k=options.top_k, min_score=self._least(options.min_score))
-            timelines.append(replace(self._timeline(video, "ground", question, query=query), moments=best))
+            timelines.append(replace(self._timeline(video, "ground", prompt, query=query), moments=best))
         return timelines
 
     def highlights(
@@ -145,15 +160,12 @@ class Predictor:
         question. Its moments are the runs of steps near the peak, best first (`decode.salient_moments`).
         Raises RequestError as `ground` does.
         """
-        asked = [self._located(grounding(HIGHLIGHTS if query is None else plain(query)), query) for query in queries]
-        with self._viewing(video, on_step) as viewing:
-            located = viewing.locate(asked)
         timelines = []
-        for query, question, said in zip(queries, asked, located, strict=True):
+        for query, prompt, said in self._locate(video, queries, on_step):
             saliency = merge_saliency(video.plan, said)
             runs = salient_moments(saliency, video.source.duration, ratio=options.ratio)
             best = select(runs, top_k=options.top_k, min_score=self._least(options.min_score))
-            timeline = self._timeline(video, "highlights", question, query=query)
+            timeline = self._timeline(video, "highlights", prompt, query=query)
             timelines.append(replace(timeline, moments=best, saliency=saliency))
         return timelines
 
@@ -165,10 +177,12 @@ class Predictor:
         No words are lost: what the model wrote without a time stands over the whole window, without a score, and a
         warning says so.
         """
-        asked = open_question(captioning(), self._tokenizer)
+        from videoexpert.describing import describe
+
+        asked = open_question(captioning(), self._language.tokenizer)
         with self._viewing(video, on_step) as viewing:
             moments, warnings = describe(viewing, video.plan, asked, options)
-        timeline = self._timeline(video, "caption", asked, seed=options.drawn_with)
+        timeline = self._timeline(video, "caption", asked.shown, seed=options.drawn_with)
         return replace(timeline, moments=moments, warnings=timeline.warnings + warnings)
 
     def ask(
@@ -190,22 +204,29 @@ class Predictor:
         """
         if len(choices) == 1 or len(choices) > 26:
             raise RequestError(f"a question has from 2 to 26 options, not {len(choices)}")
+        from videoexpert.answering import choose_options, write_answers
+
         words = [plain(question) for question in questions]
         texts = [plain(choice) for choice in choices]
+        tokenizer, loc_id = self._language.tokenizer, self.config.loc_id
         with self._viewing(video, on_step) as viewing:
             if texts:
-                asked = [choice_question(question, texts, self._tokenizer) for question in words]
+                asked = [choice_question(question, texts, tokenizer) for question in words]
                 answered = choose_options(viewing, asked, texts)
             else:
-                asked = [open_question(asking(question), self._tokenizer, sought=question) for question in words]
-                located = [self._located(asking(question), question) for question in words]
+                turns = [asking(question) for question in words]
+                asked = [open_question(turn, tokenizer, sought=one) for turn, one in zip(turns, words, strict=True)]
+                located = [
+                    located_question(turn, tokenizer, loc_id=loc_id, sought=one)
+                    for turn, one in zip(turns, words, strict=True)
+                ]
                 answered = write_answers(viewing, located, asked, options)
         timelines = []
         for query, question, said in zip(questions, asked, answered, strict=True):
             ranked = merge_moments(video.plan, said.evidence, iou=evidence.iou)
             best = select(ranked, top_k=evidence.top_k, min_score=self._least(evidence.min_score))
             seed = None if texts else options.drawn_with
-            timeline = self._timeline(video, "ask", question, query=query, seed=seed)
+            timeline = self._timeline(video, "ask", question.shown, query=query, seed=seed)
             warnings = timeline.warnings + said.warnings
             timelines.append(replace(timeline, moments=best, answer=said.answer, warnings=warnings))
         return timelines
@@ -222,24 +243,38 @@ class Predictor:
             )
         return plan_windows(duration, length=length, overlap=overlap)
 
+    def _locate(
+        self, video: EncodedVideo, queries: Sequence[str | None], on_step: OnStep
+    ) -> list[tuple[str | None, str | None, list[Located]]]:
+        """For each query (None: in general): it, the prompt that is answered, and where each window has it."""
+        words = [None if query is None else plain(query) for query in queries]
+        if self._model.matches_alone:
+            self._check(video)
+            with memory_on(self._model.device), threads(1):
+                found = Matching(self._model, video, sentences=self._sentences).find(words)
+            return list(zip(queries, words, found, strict=True))
+        turns = [grounding(HIGHLIGHTS if query is None else query) for query in words]
+        tokenizer, loc_id = self._language.tokenizer, self.config.loc_id
+        asked = [
+            located_question(turn, tokenizer, loc_id=loc_id, sought=query)
+            for turn, query in zip(turns, words, strict=True)
+        ]
+        with self._viewing(video, on_step) as viewing:
+            found = viewing.locate(asked)
+        return list(zip(queries, [question.shown for question in asked], found, strict=True))
+
     @contextmanager
-    def _viewing(self, video: EncodedVideo, on_step: OnStep) -> Iterator[Viewing]:
+    def _viewing(self, video: EncodedVideo, on_step: OnStep) -> Iterator["Viewing"]:
+        from videoexpert.viewing import Viewing
+
+        self._check(video)
+        model, tokenizer = self._language.model, self._language.tokenizer
+        with memory_on(model.device), on_free_cores(model.device):
+            yield Viewing(model, tokenizer, video, sentences=self._sentences, batch=self._batch, on_step=on_step)
+
+    def _check(self, video: EncodedVideo) -> None:
         if video.encoder != self.name:
             raise ValueError(f"the video was encoded by {video.encoder}, not by {self.name}")
-        prefix = visual_prefix(self._tokenizer)
-        with memory_on(self._model.device):
-            yield Viewing(
-                self._model,
-                self._tokenizer,
-                video,
-                sentences=self._sentences,
-                prefix=prefix,
-                batch=self._batch,
-                on_step=on_step,
-            )
-
-    def _located(self, turn: Turn, sought: str | None) -> Asked:
-        return located_question(turn, self._tokenizer, loc_id=self.config.loc_id, sought=sought)
 
     def _least(self, min_score: float | None) -> float:
         """The score that a moment must have: what was asked for, or else what the model is calibrated to."""
@@ -248,9 +283,9 @@ class Predictor:
         return self.config.match.threshold if self.config.match is not None else 0.0
 
     def _timeline(
-        self, video: EncodedVideo, task: Task, asked: Asked, *, query: str | None = None, seed: int | None = None
+        self, video: EncodedVideo, task: Task, prompt: str | None, *, query: str | None = None, seed: int | None = None
     ) -> Timeline:
-        origin = Provenance(self.name, asked.shown, video.plan.windows, seed)
+        origin = Provenance(self.name, prompt, video.plan.windows, seed)
         return Timeline(video.source, task, query=query, provenance=origin, warnings=video.warnings)
 
 
@@ -264,15 +299,27 @@ def load_predictor(
 ) -> Predictor:
     """The predictor of a model, given by its name or the path of its folder.
 
+    The language model of one that locates by sight alone is loaded, and checked, when it is first needed.
     Raises CheckpointError where it is not there or not whole, DeviceError where the device is not there or cannot do
     what is asked, ExtraMissingError where flash attention is not installed.
     """
     folder = find_model(model)
     place = choose_device(device)
     numbers = choose_dtype(dtype, place, attn=attn)
+
+    def language() -> Language:
+        from videoexpert.checkpoint import load_model, load_tokenizer
+
+        with memory_on(place):
+            whole = load_model(folder, attn=attn, device=place, dtype=numbers)
+        return Language(whole, load_tokenizer(folder, loc_id=whole.config.loc_id))
+
     with memory_on(place):
-        llm = load_model(folder, attn=attn, device=place, dtype=numbers)
+        finder = load_finder(folder, device=place)
         tower = load_vision(folder, attn=attn, device=place, dtype=numbers)
         sentences = load_sentences(folder, device=place)
-    tokenizer = load_tokenizer(folder, loc_id=llm.config.loc_id)
-    return Predictor(llm, tower, tokenizer, name=folder.resolve().name, sentences=sentences, batch=batch)
+    named = folder.resolve().name
+    if finder is not None:
+        return Predictor(finder, tower, name=named, sentences=sentences, batch=batch, language=language)
+    loaded = language()
+    return Predictor(loaded.model, tower, loaded.tokenizer, name=named, sentences=sentences, batch=batch)

@@ -6,22 +6,21 @@ Keys and values of one window are held at a time, however long the video is.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from videoexpert.checkpoint import Sentences
 from videoexpert.choice import Ids
 from videoexpert.decode import Located
-from videoexpert.errors import DeviceError, RequestError
+from videoexpert.errors import RequestError
 from videoexpert.features import EncodedVideo
+from videoexpert.matching import Matching
 from videoexpert.nn import generation
 from videoexpert.nn.generation import Generated, Reading, VisualPrefix
-from videoexpert.nn.locator import LocatorOutput
 from videoexpert.nn.model import VideoExpert
 from videoexpert.options import GenerationOptions
 from videoexpert.progress import OnStep, Stage, Step
-from videoexpert.wording import MARK, Asked, WritingTokenizer, spoken_of, written_text
+from videoexpert.wording import MARK, Asked, WritingTokenizer, spoken_of, visual_prefix, written_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +33,8 @@ class Written:
     warnings: tuple[str, ...]
 
 
-class Viewing:
-    """One video before one model. prefix: the ids of a prompt up to and with the video. batch: texts run at once.
+class Viewing(Matching):
+    """One video before one model, which also reads and writes about it. batch: texts run at once.
 
     sentences: what reads words for the model's match channel; None without one.
     """
@@ -47,40 +46,25 @@ class Viewing:
         video: EncodedVideo,
         *,
         sentences: Sentences | None,
-        prefix: Ids,
         batch: int,
         on_step: OnStep,
     ) -> None:
-        self._model, self._tokenizer, self._video = model, tokenizer, video
-        self._sentences, self._batch, self._on_step = sentences, batch, on_step
-        self._prefix_ids = torch.tensor(prefix, device=model.device)
+        super().__init__(model, video, sentences=sentences)
+        self._model: VideoExpert = model
+        self._tokenizer, self._batch, self._on_step = tokenizer, batch, on_step
+        self._prefix_ids = torch.tensor(visual_prefix(tokenizer), device=model.device)
         self._stop_ids = () if tokenizer.eos_token_id is None else (tokenizer.eos_token_id,)
         self._held: tuple[int, VisualPrefix] | None = None
 
-    @property
-    def windows(self) -> int:
-        """How many windows the video is covered by, W."""
-        return len(self._video.features)
-
     def locate(self, asked: Sequence[Asked]) -> list[list[Located]]:
         """What the temporal head says of texts with one `[LOC]` each: for each text, one for each window."""
+        if self._model.matches_alone:
+            return self.find([text.sought for text in asked])
         located: list[list[Located]] = [[] for _ in asked]
         for window in range(self.windows):
-            for said, found in zip(located, self._locate(window, asked), strict=True):
-                said += self.located(window, found)
+            for said, reading in zip(located, self.read(window, asked), strict=True):
+                said += self.located(window, reading.located)
         return located
-
-    @property
-    def matches(self) -> bool:
-        """Whether the model has a match channel, which knows how surely words fit what is seen."""
-        return self._sentences is not None
-
-    def match(self, window: int, words: Sequence[str]) -> list[Located]:
-        """What the match channel says of words about a window (from 0)."""
-        vectors = self._vectors(words)
-        assert vectors is not None
-        with torch.inference_mode():
-            return self.located(window, self._model.match_frames(self._seen(window), vectors))
 
     def read(self, window: int, asked: Sequence[Asked]) -> list[Reading]:
         """Run texts behind a window (from 0), each as if it were alone."""
@@ -90,7 +74,7 @@ class Viewing:
         self._room(prefix, asked, least=0)
         readings: list[Reading] = []
         for part in self._parts(asked):
-            queries = [None if text.sought is None else self._vectors([text.sought]) for text in part]
+            queries = [self._vectors([text.sought]) if text.sought and self.matches else None for text in part]
             readings += generation.read(self._model, prefix, self._tensors(part), queries=queries)
             self._report("prefill", window, len(readings), len(asked))
         return readings
@@ -118,48 +102,16 @@ class Viewing:
             written += [self._written(window, draft) for draft in drafts]
         return written
 
-    def located(self, window: int, said: LocatorOutput | None) -> list[Located]:
-        """What the temporal head says of each `[LOC]` of a text behind a window, in their order."""
-        if said is None:
-            return []
-        scores, windows = (values.double().cpu().numpy() for values in (said.scores, said.windows))
-        if not (np.isfinite(scores).all() and np.isfinite(windows).all()):
-            name, dtype = self._video.encoder, self._model.projector.weight.dtype
-            raise DeviceError(f"{name}: its scores are not numbers in {dtype}", hint="run it with dtype float32")
-        looked_at = self._video.plan.windows[window]
-        decoding = self._model.config.locator.decoding
-        return [Located(looked_at, *pair, decoding) for pair in zip(scores, windows, strict=True)]
-
     def next_log_probabilities(self, reading: Reading, tokens: Ids) -> list[float]:
         """How likely each of the tokens is to come next: natural logarithms."""
         with torch.inference_mode():
             chances = self._model.logits(reading.last).float().log_softmax(dim=-1)
         return [float(chances[token]) for token in tokens]
 
-    def _locate(self, window: int, asked: Sequence[Asked]) -> list[LocatorOutput | None]:
-        if not self._model.matches_alone:
-            return [reading.located for reading in self.read(window, asked)]
-        seen = self._seen(window)
-        found: list[LocatorOutput | None] = []
-        with torch.inference_mode():
-            for text in asked:
-                vectors = None if text.sought is None else self._vectors([text.sought])
-                found.append(self._model.match_frames(seen, vectors))
-        return found
-
-    def _seen(self, window: int) -> Tensor:
-        """The visual features of the frames of a window: [T, D]."""
-        features = self._video.features[window]
-        return features.tokens[: len(features.times)].to(self._model.device)
-
-    def _vectors(self, words: Sequence[str]) -> Tensor | None:
-        return None if self._sentences is None else self._sentences.vectors(words)
-
     def _queries_of(self, ids: Sequence[int], loc_indices: Sequence[int]) -> Tensor:
         """What the `[LOC]`s of a written text speak of: [n, E]."""
         text = written_text(ids, loc_indices, self._tokenizer)
-        assert self._sentences is not None
-        return self._sentences.vectors(spoken_of(text, otherwise=text.replace(MARK, " ")))
+        return self._vectors(spoken_of(text, otherwise=text.replace(MARK, " ")))
 
     def _written(self, window: int, draft: Generated) -> Written:
         text = written_text(draft.ids, draft.loc_indices, self._tokenizer)

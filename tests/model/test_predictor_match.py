@@ -1,6 +1,8 @@
 """Asking a model with a match channel: from its folder to moments, what is not there, and words that it writes."""
 
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -9,11 +11,13 @@ import numpy as np
 import pytest
 import torch
 from conftest import Corpus
+from safetensors.torch import load_file, save_file
 from tiny_model import SHORT, tiny_tokenizer
 from tiny_nano import VISION, nano_model, tiny_sentences, write_nano_model
 
-from videoexpert.checkpoint import load_model, read_folder, save_model
+from videoexpert.checkpoint import load_model, load_sentences, load_tokenizer, load_vision, read_folder, save_model
 from videoexpert.config import VideoExpertConfig
+from videoexpert.errors import CheckpointError, RequestError
 from videoexpert.features import EncodedVideo, FrameFeatures
 from videoexpert.nn.model import VideoExpert
 from videoexpert.nn.vision import build_tower
@@ -165,3 +169,77 @@ def test_its_configuration_is_read_as_it_was_written(folder: Path) -> None:
 )
 def test_what_a_mark_speaks_of(text: str, spoken: list[str]) -> None:
     assert spoken_of(text, otherwise="else") == spoken
+
+
+def test_where_it_matches_alone_nothing_of_the_language_model_is_loaded_to_find(folder: Path, corpus: Corpus) -> None:
+    code = """
+import sys
+from videoexpert.predictor import load_predictor
+predictor = load_predictor(sys.argv[1], device="cpu")
+video = predictor.encode(sys.argv[2])
+predictor.ground(video, ["a red ball"])
+predictor.highlights(video)
+print(*sorted({name.split(".")[0] for name in sys.modules}), *(name for name in sys.modules if "dynamo" in name))
+predictor.ask(video, ["what is there"], choices=["a ball", "a cat"])
+print("transformers" in sys.modules)
+"""
+    command = [sys.executable, "-c", code, str(folder), corpus.path("h264.mkv")]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    to_find, to_read = ran.stdout.splitlines()
+    assert "torch" in to_find.split() and to_read == "True"
+    assert not {"transformers", "torch._dynamo", "sympy", "huggingface_hub"} & set(to_find.split())
+
+
+def test_what_was_asked_of_the_match_channel_is_what_results_say(predictor: Predictor, corpus: Corpus) -> None:
+    video = predictor.encode(corpus.path("h264.mkv"))
+    prompts = [
+        timeline.provenance and timeline.provenance.prompt
+        for timeline in (*predictor.ground(video, ["A red ball."]), *predictor.highlights(video, ["a cat", None]))
+    ]
+    assert prompts == ["A red ball.", "a cat", None]
+    for words in ("", "  ", "a [LOC]", "<video>"):
+        with pytest.raises(RequestError):
+            predictor.ground(video, [words])
+
+
+def test_it_finds_the_same_when_all_of_it_is_loaded(folder: Path, predictor: Predictor, corpus: Corpus) -> None:
+    video = predictor.encode(corpus.path("h264.mkv"))
+    whole = Predictor(
+        load_model(folder),
+        load_vision(folder),
+        load_tokenizer(folder, loc_id=predictor.config.loc_id),
+        name=predictor.name,
+        sentences=load_sentences(folder),
+    )
+    queries = ["a red ball", "the cat"]
+    assert whole.ground(video, queries, options=EVERYTHING) == predictor.ground(video, queries, options=EVERYTHING)
+
+
+def test_what_finds_is_read_strictly(folder: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(folder, broken)
+    tensors = load_file(folder / "model.safetensors")
+    del tensors["match.rise.bias"]
+    tensors["classifier.bias"] = torch.zeros(3)
+    tensors["match.more"] = torch.zeros(1)
+    save_file(tensors, broken / "model.safetensors")
+    with pytest.raises(CheckpointError) as failed:
+        load_predictor(str(broken), device="cpu")
+    assert failed.value.problems == (
+        "missing match.rise.bias",
+        "classifier.bias in model.safetensors is 3, not 8",
+        "unexpected match.more in model.safetensors",
+    )
+
+
+def test_a_missing_language_model_is_told_when_something_is_to_be_read(
+    folder: Path, tmp_path: Path, corpus: Corpus
+) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(folder, broken)
+    (broken / "base" / "model.safetensors").unlink()
+    predictor = load_predictor(str(broken), device="cpu")
+    video = predictor.encode(corpus.path("h264.mkv"))
+    assert predictor.ground(video, ["a red ball"], options=EVERYTHING)[0].moments
+    with pytest.raises(CheckpointError, match="is gone"):
+        predictor.caption(video)

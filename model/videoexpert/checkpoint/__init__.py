@@ -1,23 +1,39 @@
-"""Model folders: load them strictly, save them, and make them of the checkpoint that VideoExpert's authors publish."""
+"""Model folders: load them strictly, save them, and make them of the checkpoint that VideoExpert's authors publish.
 
-from videoexpert.checkpoint.folder import (
-    ModelFolder,
-    load_model,
-    load_sentences,
-    load_vision,
-    read_folder,
-    save_model,
-    save_trained,
-)
-from videoexpert.checkpoint.published import PublishedFiles, import_published
-from videoexpert.checkpoint.sentences import Sentences
-from videoexpert.checkpoint.tokenizers import load_tokenizer
+Names are imported when they are first used: what only looks at a video never loads a language model's code.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from videoexpert.checkpoint.folder import ModelFolder, load_finder, load_sentences, load_vision, read_folder
+    from videoexpert.checkpoint.published import PublishedFiles, import_published
+    from videoexpert.checkpoint.sentences import Sentences
+    from videoexpert.checkpoint.tokenizers import load_tokenizer
+    from videoexpert.checkpoint.whole import load_model, save_model, save_trained
+
+_HOMES = {
+    "ModelFolder": "folder",
+    "PublishedFiles": "published",
+    "Sentences": "sentences",
+    "import_published": "published",
+    "load_finder": "folder",
+    "load_model": "whole",
+    "load_sentences": "folder",
+    "load_tokenizer": "tokenizers",
+    "load_vision": "folder",
+    "read_folder": "folder",
+    "save_model": "whole",
+    "save_trained": "whole",
+}
 
 __all__ = [
     "ModelFolder",
     "PublishedFiles",
     "Sentences",
     "import_published",
+    "load_finder",
     "load_model",
     "load_sentences",
     "load_tokenizer",
@@ -26,3 +42,13 @@ __all__ = [
     "save_model",
     "save_trained",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 
 from torch import Tensor
-from transformers import CLIPVisionConfig
 
 from videoexpert.checkpoint.tensors import Shape, StoredTensor, Tensors, open_pickled, open_tensors
 from videoexpert.checkpoint.torchscript import is_torchscript, open_torchscript
@@ -61,6 +60,8 @@ def open_clip(path: Path) -> tuple[VisionConfig, Tensors]:
 
 
 def _folder_config(path: Path) -> VisionConfig:
+    from transformers import CLIPVisionConfig
+
     file = path / "config.json"
     try:
         values = json.loads(file.read_bytes())

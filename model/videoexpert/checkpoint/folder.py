@@ -1,24 +1,24 @@
-"""A model folder, read back: config.json, tensors, tokenizer, vision tower, and the base that they build on. Strict."""
+"""A model folder, read back: what it says of the model, and the parts that look and match, without its language model.
+
+Strict: what is missing, unexpected or of another shape is an error. Importing this loads no language model either.
+"""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from videoexpert.checkpoint.clip import open_clip
-from videoexpert.checkpoint.names import differing, expected_tensors, expected_vision, is_expert, stored_rows, with_base
+from videoexpert.checkpoint.names import expected_vision, shapes_of
 from videoexpert.checkpoint.reference import Reference
 from videoexpert.checkpoint.sentences import TOKENIZER, WEIGHTS, Sentences, read_sentences
-from videoexpert.checkpoint.tensors import StoredTensor, Tensors, check_tensors, open_tensors
-from videoexpert.checkpoint.tokenizers import load_tokenizer
-from videoexpert.checkpoint.writing import CARD, CONFIG, SCHEMA, SENTENCES, VISION, NewModel, write_model
+from videoexpert.checkpoint.tensors import Tensors, check_tensors, open_tensors
+from videoexpert.checkpoint.writing import CARD, CONFIG, SCHEMA, SENTENCES, VISION
 from videoexpert.config import Attention, VideoExpertConfig
 from videoexpert.errors import CheckpointError
-from videoexpert.nn.experts import is_merged, merge_spatial
-from videoexpert.nn.model import VideoExpert, build_model
+from videoexpert.nn.finder import Finder
 from videoexpert.nn.vision import VisionTower, build_tower
 
 
@@ -65,33 +65,23 @@ def read_folder(path: Path) -> ModelFolder:
         raise CheckpointError(f"{file}: {error.message}", hint=error.hint) from error
 
 
-def load_model(
-    path: Path,
-    *,
-    attn: Attention = "sdpa",
-    device: torch.device | str = "cpu",
-    dtype: torch.dtype | None = None,
-    merge: bool = True,
-    base: Path | None = None,
-) -> VideoExpert:
-    """The model of a folder, without its vision tower, in evaluation mode.
+def load_finder(path: Path, *, device: torch.device | str = "cpu") -> Finder | None:
+    """The part of a model that locates by sight alone; None where the model has to read to locate.
 
-    dtype: of the weights, torch's default where None. merge: the Spatial Expert into the base weights, for inference
-    alone (spec §3); experts that are stored in 16 bits then stay in them. base: where the base model lies now, if it
-    was moved.
-    Raises CheckpointError where a file is missing, damaged or changed, or naming every tensor that is missing,
-    unexpected or of another shape; ExtraMissingError where flash attention is not installed.
+    The other tensors are not looked at. Raises CheckpointError where the file is missing or damaged, or naming each
+    tensor of this part that is not as expected.
     """
-    folder = read_folder(path)
-    expected = expected_tensors(folder.config, source=path / CONFIG)
-    tensors = with_base(expected, open_tensors(path), _open_base(folder, base))
+    config = read_folder(path).config
+    if config.match is None or not config.match.alone:
+        return None
+    with torch.random.fork_rng(devices=[]):
+        finder = Finder(config)  # not on the meta device: what this does there has torch import its compiler
+    expected = shapes_of(finder)
+    parts = {name.partition(".")[0] for name in expected}
+    tensors = {name: tensor for name, tensor in open_tensors(path).items() if name.partition(".")[0] in parts}
     check_tensors(str(path), expected, tensors)
-    experts = _stored_type(tensors, dtype or torch.get_default_dtype()) if merge else None
-    model = build_model(folder.config, attn=attn, device=device, dtype=dtype, experts=experts, initialise=False)
-    _fill(model, tensors)
-    if merge:
-        merge_spatial(model)
-    return model.eval()
+    fill(finder, tensors)
+    return finder.eval().to(device)
 
 
 def load_vision(
@@ -105,10 +95,10 @@ def load_vision(
     """The vision tower of a model folder. clip: where CLIP lies now, if it was moved. Raises as `load_model` does."""
     folder = read_folder(path)
     config = folder.config.vision
-    tensors = _open_vision(folder, clip)
+    tensors = open_vision(folder, clip)
     check_tensors(f"{path}: vision tower", expected_vision(config), tensors)
     tower = build_tower(config, attn=attn, device=device, dtype=dtype, initialise=False)
-    _fill(tower.network, tensors)
+    fill(tower.network, tensors)
     return tower
 
 
@@ -118,79 +108,15 @@ def load_sentences(path: Path, *, device: torch.device | str = "cpu") -> Sentenc
     return None if config is None else read_sentences(path / SENTENCES, config, device=device)
 
 
-def save_model(model: VideoExpert, out: Path, *, like: Path, standalone: bool = False, overwrite: bool = False) -> None:
-    """Write a model that was trained from the folder `like`, which gives its tokenizer, vision tower, base and card.
-
-    standalone: store everything, not only what differs from the base. Raises OutputError where `out` exists and is not
-    to be replaced; ValueError where the experts are merged, because they cannot be told apart any more.
-    """
-    if is_merged(model):
-        raise ValueError("a model whose experts are merged cannot be saved")
-    folder = read_folder(like)
-    tensors = {name: StoredTensor.held(out, parameter) for name, parameter in model.named_parameters()}
-    whole_llm, whole_vision = standalone or folder.llm_base is None, standalone or folder.vision_base is None
-    new = NewModel(
-        config=model.config,
-        tensors=tensors if whole_llm else differing(tensors, _open_base(folder, None)),
-        vision=_open_vision(folder, None) if whole_vision else None,
-        llm_base=None if whole_llm else folder.llm_base,
-        vision_base=None if whole_vision else folder.vision_base,
-        tokenizer=load_tokenizer(like, loc_id=folder.config.loc_id),
-        card=folder.card(),
-        sentences=folder.sentences,
-    )
-    write_model(new, out, overwrite=overwrite)
-
-
-def save_trained(
-    out: Path, *, like: Path, tensors: Mapping[str, Tensor], loc_rows: Mapping[str, Tensor], overwrite: bool = False
-) -> None:
-    """Write a model that differs from the folder `like` in what was trained alone; all else is stored as it is there.
-
-    tensors: new values, by name. loc_rows: by the name of a table, its new row of `[LOC]`, [H]. Values are stored with
-    the type that those before have. Raises OutputError where `out` exists and is not to be replaced.
-    """
-    folder = read_folder(like)
-    base, stored = _open_base(folder, None), open_tensors(like)
-    for name, value in tensors.items():
-        stored[name] = StoredTensor.held(out, value.to(stored[name].read().dtype))
-    for table, row in loc_rows.items():
-        name, values, first = stored_rows(table, stored, base)
-        values[folder.config.loc_id - first] = row.to(values.dtype)
-        stored[name] = StoredTensor.held(out, values)
-    new = NewModel(
-        config=folder.config,
-        tensors=stored,
-        vision=_open_vision(folder, None) if folder.vision_base is None else None,
-        llm_base=folder.llm_base,
-        vision_base=folder.vision_base,
-        tokenizer=load_tokenizer(like, loc_id=folder.config.loc_id),
-        card=folder.card(),
-        sentences=folder.sentences,
-    )
-    write_model(new, out, overwrite=overwrite)
-
-
-def _open_base(folder: ModelFolder, moved_to: Path | None) -> Tensors:
-    if folder.llm_base is None:
-        return {}
-    return open_tensors(folder.llm_base.find("base", moved_to=moved_to))
-
-
-def _open_vision(folder: ModelFolder, moved_to: Path | None) -> Tensors:
+def open_vision(folder: ModelFolder, moved_to: Path | None) -> Tensors:
+    """The tensors of the tower, by its names. moved_to: where CLIP lies now, if it was moved."""
     if folder.vision_base is None:
         return open_tensors(folder.path / VISION)
     return open_clip(folder.vision_base.find("clip", moved_to=moved_to))[1]
 
 
-def _stored_type(tensors: Tensors, dtype: torch.dtype) -> torch.dtype | None:
-    """The narrower numbers in which the experts of a model that computes in float32 are stored, if they are."""
-    stored = {tensor.read().dtype for name, tensor in tensors.items() if is_expert(name)}
-    narrow = dtype == torch.float32 and len(stored) == 1 and stored <= {torch.float16, torch.bfloat16}
-    return stored.pop() if narrow else None
-
-
 @torch.no_grad()
-def _fill(module: nn.Module, tensors: Tensors) -> None:
+def fill(module: nn.Module, tensors: Tensors) -> None:
+    """Give every parameter the tensor of its name."""
     for name, parameter in module.named_parameters():
         parameter.copy_(tensors[name].read())

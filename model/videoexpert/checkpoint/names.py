@@ -4,13 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from huggingface_hub.errors import StrictDataclassError
 from torch import nn
 
 from videoexpert.checkpoint.tensors import Shape, StoredTensor, Tensors
 from videoexpert.config import EfficientNetConfig, VideoExpertConfig, VisionConfig
 from videoexpert.errors import CheckpointError
-from videoexpert.nn.model import build_model
 from videoexpert.nn.vision import build_tower
 
 _LLM = "llm."
@@ -24,8 +22,12 @@ def expected_tensors(config: VideoExpertConfig, *, source: Path) -> dict[str, Sh
 
     Raises CheckpointError where transformers knows no such language model, or it is not of the Llama family.
     """
+    from huggingface_hub.errors import StrictDataclassError
+
+    from videoexpert.nn.model import build_model
+
     try:
-        return _shapes(build_model(config, device="meta"))
+        return shapes_of(build_model(config, device="meta"))
     except (ValueError, KeyError, TypeError, AttributeError, StrictDataclassError) as error:
         reason = (str(error).splitlines() or [""])[0].partition(". ")[0]
         raise CheckpointError(f"{source}: no language model of the Llama family can be made of it: {reason}") from error
@@ -33,10 +35,11 @@ def expected_tensors(config: VideoExpertConfig, *, source: Path) -> dict[str, Sh
 
 def expected_vision(config: VisionConfig | EfficientNetConfig) -> dict[str, Shape]:
     """The tensors of a vision tower; CLIP's by Hugging Face's names."""
-    return _shapes(build_tower(config, device="meta").network)
+    return shapes_of(build_tower(config, device="meta").network)
 
 
-def _shapes(module: nn.Module) -> dict[str, Shape]:
+def shapes_of(module: nn.Module) -> dict[str, Shape]:
+    """The parameters of a module, by name."""
     return {name: tuple(parameter.shape) for name, parameter in module.named_parameters()}
 
 

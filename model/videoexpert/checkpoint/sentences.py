@@ -7,10 +7,12 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from videoexpert.checkpoint.names import shapes_of
 from videoexpert.checkpoint.paths import plain_path
-from videoexpert.checkpoint.tensors import Shape, Tensors, check_tensors, open_tensors
+from videoexpert.checkpoint.tensors import Shape, StoredTensor, Tensors, check_tensors, open_tensors
 from videoexpert.config import SentenceConfig
 from videoexpert.errors import CheckpointError
+from videoexpert.nn.building import building
 from videoexpert.nn.sentences import SentenceEncoder
 
 WEIGHTS, TOKENIZER = "model.safetensors", "tokenizer.json"
@@ -19,6 +21,21 @@ WEIGHTS, TOKENIZER = "model.safetensors", "tokenizer.json"
 _BATCH = 64
 _LONGEST = 256
 _LEFT_OUT = ("pooler.", "embeddings.position_ids")
+_EMBEDDINGS = {
+    "words": "word_embeddings.weight",
+    "positions": "position_embeddings.weight",
+    "kinds": "token_type_embeddings.weight",
+    "norm.weight": "LayerNorm.weight",
+    "norm.bias": "LayerNorm.bias",
+}
+_LAYER = {
+    "self_attn.out_proj": ("attention.output.dense",),
+    "norm1": ("attention.output.LayerNorm",),
+    "linear1": ("intermediate.dense",),
+    "linear2": ("output.dense",),
+    "norm2": ("output.LayerNorm",),
+}
+_JOINED = ("attention.self.query", "attention.self.key", "attention.self.value")
 
 
 class Sentences:
@@ -58,11 +75,36 @@ def read_sentence_files(
 
     Raises CheckpointError where a file is missing or damaged, or naming each tensor that is not as expected.
     """
-    encoder = SentenceEncoder(config)
+    with building(device="meta", dtype=torch.float32):
+        encoder = SentenceEncoder(config)
+    shapes = shapes_of(encoder)
     tensors = open_sentences(parts[WEIGHTS])
-    check_tensors(str(parts[WEIGHTS]), _shapes(encoder), tensors)
-    encoder.bert.load_state_dict({name: tensor.read() for name, tensor in tensors.items()})
-    return Sentences(encoder.float().to(device), read_tokenizer(parts[TOKENIZER]))
+    check_tensors(str(parts[WEIGHTS]), _expected(shapes), tensors)
+    encoder.load_state_dict({name: _joined([tensors[one] for one in bert_names(name)]) for name in shapes}, assign=True)
+    return Sentences(encoder.requires_grad_(False).to(device), read_tokenizer(parts[TOKENIZER]))
+
+
+def bert_names(name: str) -> tuple[str, ...]:
+    """What Hugging Face's BERT calls a parameter of the encoder: one tensor, or several that lie in it in a row."""
+    if name in _EMBEDDINGS:
+        return (f"embeddings.{_EMBEDDINGS[name]}",)
+    module, _, ending = name.rpartition(".")
+    _, _, index, part = module.split(".", 3)
+    kind = ending.removeprefix("in_proj_")
+    theirs = _LAYER[part] if kind == ending else _JOINED
+    return tuple(f"encoder.layer.{index}.{each}.{kind}" for each in theirs)
+
+
+def _joined(rows: Sequence[StoredTensor]) -> Tensor:
+    """Tensors below each other; one alone stays where it is, mapped into memory, of which little is ever touched."""
+    parts = [tensor.read().float() for tensor in rows]
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def _expected(shapes: Mapping[str, Shape]) -> dict[str, Shape]:
+    """The tensors of a file, for an encoder whose parameters have these shapes."""
+    names = {name: bert_names(name) for name in shapes}
+    return {one: (shapes[name][0] // len(each), *shapes[name][1:]) for name, each in names.items() for one in each}
 
 
 def read_tokenizer(file: Path) -> Tokenizer:
@@ -75,7 +117,3 @@ def read_tokenizer(file: Path) -> Tokenizer:
     except Exception as error:
         # The reader of tokenizer.json raises bare Exception.
         raise CheckpointError(f"{file}: cannot be read: {error}", hint="fetch or copy it again") from error
-
-
-def _shapes(encoder: SentenceEncoder) -> dict[str, Shape]:
-    return {name: tuple(parameter.shape) for name, parameter in encoder.bert.named_parameters()}

@@ -5,18 +5,20 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
-from transformers import PreTrainedTokenizerFast
 
 from videoexpert.atomic import atomic_folder
 from videoexpert.checkpoint.paths import plain_path
 from videoexpert.checkpoint.reference import Reference
 from videoexpert.checkpoint.tensors import Tensors
-from videoexpert.checkpoint.tokenizers import save_tokenizer
 from videoexpert.config import VideoExpertConfig
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 CONFIG = "config.json"
 CARD = "README.md"
@@ -49,7 +51,7 @@ class NewModel:
     vision: Tensors | None
     llm_base: Reference | None
     vision_base: Reference | None
-    tokenizer: PreTrainedTokenizerFast
+    tokenizer: "PreTrainedTokenizerFast"
     card: str
     base: Tensors | None = None
     sentences: Mapping[str, Path] = field(default_factory=dict)
@@ -57,6 +59,8 @@ class NewModel:
 
 def write_model(model: NewModel, out: Path, *, overwrite: bool = False) -> None:
     """Write the folder `out`. Raises OutputError where it exists and is not to be replaced, or cannot be written."""
+    from videoexpert.checkpoint.tokenizers import save_tokenizer
+
     values = {
         "schema": SCHEMA,
         "model": model.config.to_dict(),

@@ -43,7 +43,7 @@ KNOWN: tuple[KnownModel, ...] = (
         source="vex models pull nano",
         parts=PARTS,
         build="videoexpert.models.nano:build",
-        revision="d75a20eea1eb-2",  # of the trained weights' SHA-256; and how often their configuration changed
+        revision="c17b2135833d",  # of the trained weights' SHA-256; and how often their configuration changed
     ),
     KnownModel(
         "videoexpert-7b",

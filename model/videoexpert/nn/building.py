@@ -40,7 +40,8 @@ def allocate(module: _Module, device: torch.device | str) -> _Module:
 
     Buffers that no file holds (rotary frequencies, position ids) are computed again.
     """
-    module.to_empty(device=device)
+    # As `to_empty` does; but `empty_like` on the meta device has torch import its compiler, which takes a second.
+    module._apply(lambda tensor: torch.empty(tensor.shape, dtype=tensor.dtype, device=device))  # type: ignore[no-untyped-call]
     for part in module.modules():
         if names := part._non_persistent_buffers_set:
             fresh = type(part)(part.config).to(device)

@@ -18,7 +18,6 @@ class EfficientNetTower(VisionTower):
     """An EfficientNet-Lite without its classifier, frozen."""
 
     config: EfficientNetConfig
-    at_once = 4  # its first layers widen whole pictures
 
     def __init__(self, config: EfficientNetConfig) -> None:
         super().__init__()
@@ -52,10 +51,10 @@ class EfficientNetTower(VisionTower):
     def forward(self, pixels: Tensor) -> Tensor:
         """Prepared pixels [T, 3, h, w] -> all tokens [T, 1 + P, D], the mean of the patches first."""
         states = pixels.to(self.stem.weight.dtype, memory_format=torch.channels_last)
-        states = F.relu6(self.stem(states))
+        states = F.relu6(self.stem(states), inplace=True)
         for block in self.blocks:
             states = block(states)
-        patches = F.relu6(self.head(states)).flatten(2).transpose(1, 2)
+        patches = F.relu6(self.head(states), inplace=True).flatten(2).transpose(1, 2)
         return torch.cat((patches.mean(dim=1, keepdim=True), patches), dim=1)
 
 
@@ -88,6 +87,6 @@ class _Block(nn.Module):
         self.adds = stride == 1 and before == after
 
     def forward(self, states: Tensor) -> Tensor:
-        inner = states if self.expand is None else F.relu6(self.expand(states))
-        output: Tensor = self.project(F.relu6(self.depth(inner)))
-        return states + output if self.adds else output
+        inner = states if self.expand is None else F.relu6(self.expand(states), inplace=True)
+        output: Tensor = self.project(F.relu6(self.depth(inner), inplace=True))
+        return output.add_(states) if self.adds else output

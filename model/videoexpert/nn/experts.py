@@ -50,8 +50,13 @@ class LowRank(nn.Module):
     def __init__(self, inputs: int, outputs: int, rank: int, *, like: Tensor) -> None:
         super().__init__()
         self.A = nn.Parameter(like.new_empty(rank, inputs))
-        self.B = nn.Parameter(like.new_zeros(outputs, rank))
+        self.B = nn.Parameter(like.new_empty(outputs, rank))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Begin anew."""
         nn.init.kaiming_uniform_(self.A, a=math.sqrt(5))
+        nn.init.zeros_(self.B)
 
     def forward(self, states: Tensor) -> Tensor:
         return F.linear(F.linear(states, self.A.to(states.dtype)), self.B.to(states.dtype))

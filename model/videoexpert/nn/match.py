@@ -2,7 +2,7 @@
 
 Frames and words meet among the names of the classifier's classes, as sentence vectors: a frame is the mean of the names
 weighted by its class posterior, and a query is near some names and far from others. A query need not be a name.
-Five channels over the frames go through a small convolutional head, which learns what a moment looks like in them.
+Seven channels over the frames go through a small convolutional head, which learns what a moment looks like in them.
 """
 
 import torch
@@ -11,10 +11,17 @@ from torch.nn import functional as F
 
 from videoexpert.config import MatchConfig
 from videoexpert.nn.locator import LocatorOutput
+from videoexpert.nn.shots import find_shots
 
-_CHANNELS = 5
-_STATISTICS = 7
+_CHANNELS = 7
+_RAW = 3
+"""The channels that are not measured against the rest of the video: every other one of the first six."""
+
+_STATISTICS = 3 * _RAW + 1
 _WIDTH = 32
+_SHARPNESS = 2.0
+"""What logits are multiplied by where shots are found: the classifier is less sure than it is right."""
+
 _FLAT = 0.01
 """Deviation over the frames below which a curve counts as flat."""
 
@@ -26,6 +33,9 @@ class Matcher(nn.Module):
     """From class logits of frames and vectors of queries to scores, windows and whether it is there at all.
 
     names: [C, E], unit vectors of the classes' names. A class whose logits are -inf is one that is not known.
+
+    A shot goes on showing what it shows: once trained, what is heard of each frame, and what is said of it, is drawn
+    halfway to the mean of its shot. In training every frame stands for itself, which is the harder exercise.
     """
 
     def __init__(self, config: MatchConfig, *, classes: int, width: int) -> None:
@@ -34,7 +44,7 @@ class Matcher(nn.Module):
         self.names = nn.Parameter(F.normalize(torch.randn(classes, width), dim=-1), requires_grad=False)
         self.turn = nn.Linear(width, width, bias=False)
         nn.init.zeros_(self.turn.weight)
-        self.log_temperature = nn.Parameter(torch.tensor(-2.5))
+        self.log_temperature = nn.Parameter(torch.tensor([-2.5, -2.8]))
         self.rise = nn.Conv1d(_CHANNELS, config.width, config.kernel, padding=config.kernel // 2)
         wide = 2 * (config.kernel // 2)
         self.around = nn.Conv1d(config.width, config.width, config.kernel, padding=wide, dilation=2)
@@ -43,14 +53,20 @@ class Matcher(nn.Module):
 
     def forward(self, logits: Tensor, queries: Tensor, owners: Tensor) -> LocatorOutput:
         """logits: [B, T, C]; queries: [n, E], unit vectors; owners: [n], the sample that each asks about."""
-        channels, nearest = self.channels(logits.float(), queries.float(), owners)
+        logits = logits.float()
+        shots = None if self.training else _shots(logits)
+        if shots is not None:
+            logits = _steadied(logits, shots)
+        channels, nearest = self.channels(logits, queries.float(), owners)
         states = self.rise(channels).relu()
         states = states + self.around(states).relu()
-        scores, spans = self.head(states).split((1, 2), dim=1)
-        raw = channels[:, ::2][:, :2]  # the two that are not measured against the rest of the video
+        scores, spans = self.head(states).transpose(1, 2).split((1, 2), dim=-1)
+        if shots is not None:
+            scores = _steadied(scores, shots[owners])
+        raw = channels[:, : 2 * _RAW : 2]
         statistics = torch.cat((raw.amax(-1), raw.mean(-1), raw.std(-1), nearest), dim=-1)
         presence = self.presence(statistics).squeeze(-1)
-        return LocatorOutput(scores.squeeze(1), spans.transpose(1, 2), presence)
+        return LocatorOutput(scores.squeeze(-1), spans, presence)
 
     def anything(self, logits: Tensor) -> LocatorOutput:
         """Whatever is seen, of the classes that are surest at some frame. logits: [T, C]. One answer, [1, T]."""
@@ -62,26 +78,53 @@ class Matcher(nn.Module):
         return LocatorOutput(inside[None], found.span_logits[best, frames][None])
 
     def channels(self, logits: Tensor, queries: Tensor, owners: Tensor) -> tuple[Tensor, Tensor]:
-        """What the head sees: [n, 5, T], and how near the nearest name is to each query: [n, 1].
+        """What the head sees: [n, 7, T], and how near the nearest name is to each query: [n, 1].
 
-        The cosine of query and frame; the share of the classes that the query means; both also measured against the
-        rest of the video; and how like each frame is to the one that fits best.
+        The cosine of query and frame; the share of the classes that the query means; how far the logits of these
+        classes are above what they are on average; all three also measured against the rest of the video; and how like
+        each frame is to the one that fits best.
         """
-        queries = F.normalize(queries + self.turn(queries), dim=-1)
+        names, queries = self._compared(queries)
         known = torch.isfinite(logits).all(dim=1)  # [B, C]
         chances = logits.softmax(dim=-1)
-        frames = F.normalize(chances @ self.names, dim=-1)  # [B, T, E]
+        frames = F.normalize(chances @ names, dim=-1)  # [B, T, E]
         cosine = (frames[owners] @ queries[..., None]).squeeze(-1)  # [n, T]
-        similar = (queries @ self.names.t()).masked_fill(~known[owners], -1)  # [n, C]
+        similar = (queries @ names.t()).masked_fill(~known[owners], -1)  # [n, C]
         nearest = similar.amax(dim=-1, keepdim=True)
-        meant = ((similar - nearest) / self.log_temperature.exp()).exp()
+        narrow, wide = (((similar - nearest) / width.exp()).exp() for width in self.log_temperature)
         top = chances.topk(self.likeliest, dim=-1)
         picked = top.indices[owners]
-        share = (top.values[owners] * meant[:, None].expand(-1, picked.shape[1], -1).gather(-1, picked)).sum(dim=-1)
-        best = (cosine + share).argmax(dim=-1)
-        alike = _likeness(logits.masked_fill(~known[:, None], 0.0))[owners, best]
-        channels = (4 * cosine, _standard(cosine * 4), 4 * share, _standard(share * 4), 2 * alike)
-        return torch.stack(channels, dim=1), 4 * nearest
+        share = (top.values[owners] * narrow[:, None].expand(-1, picked.shape[1], -1).gather(-1, picked)).sum(dim=-1)
+        above = logits.masked_fill(~known[:, None], 0.0)
+        above = above - above.mean(dim=1, keepdim=True)
+        rise = (above[owners] @ (wide / wide.sum(dim=-1, keepdim=True))[..., None]).squeeze(-1)
+        best = (cosine + share + rise / 5).argmax(dim=-1)
+        alike = _likeness(above)[owners, best]
+        curves = (4 * cosine, 4 * share, rise)
+        channels = [channel for curve in curves for channel in (curve, _standard(curve))]
+        return torch.stack([*channels, 2 * alike], dim=1), 4 * nearest
+
+    def _compared(self, queries: Tensor) -> tuple[Tensor, Tensor]:
+        """Names and queries as unit vectors of what sets them apart from the mean of all names."""
+        middle = self.names.mean(dim=0)
+        queries = F.normalize(queries - middle, dim=-1)
+        return F.normalize(self.names - middle, dim=-1), F.normalize(queries + self.turn(queries), dim=-1)
+
+
+def _shots(logits: Tensor) -> Tensor:
+    """What gives each frame the mean of its shot: [B, T, T]. logits: [B, T, C]."""
+    means = torch.zeros(*logits.shape[:2], logits.shape[1], device=logits.device)
+    for video, chances in zip(means, (_SHARPNESS * logits.detach()).softmax(dim=-1), strict=True):
+        for shot in find_shots(chances):
+            video[shot.start : shot.stop, shot.start : shot.stop] = 1 / len(shot)
+    return means
+
+
+def _steadied(values: Tensor, means: Tensor) -> Tensor:
+    """Values of frames [n, T, K], each halfway to the mean of its shot; what is infinite stays so."""
+    finite = values.isfinite()
+    steady = values.masked_fill(~finite, 0.0)
+    return ((steady + means @ steady) / 2).where(finite, values)
 
 
 def _standard(curve: Tensor) -> Tensor:
@@ -89,8 +132,10 @@ def _standard(curve: Tensor) -> Tensor:
     return (curve - curve.mean(dim=-1, keepdim=True)) / (curve.std(dim=-1, keepdim=True) + _FLAT)
 
 
-def _likeness(logits: Tensor) -> Tensor:
-    """The cosine of every two frames in what sets them apart from the rest of the video: [B, T, T]."""
-    centred = logits - logits.mean(dim=1, keepdim=True)
-    apart = F.normalize(centred / (logits.std(dim=1, keepdim=True) + _STILL), dim=-1)
+def _likeness(above: Tensor) -> Tensor:
+    """The cosine of every two frames in what sets them apart from the rest of the video: [B, T, T].
+
+    above: [B, T, C], logits less their means over the video.
+    """
+    apart = F.normalize(above / (above.std(dim=1, keepdim=True) + _STILL), dim=-1)
     return apart @ apart.transpose(1, 2)

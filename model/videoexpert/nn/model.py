@@ -15,11 +15,11 @@ from videoexpert.config import Attention, EfficientNetConfig, VideoExpertConfig
 from videoexpert.nn.building import allocate, attention_name, building
 from videoexpert.nn.compressor import spatial_compress
 from videoexpert.nn.experts import ROWS, add_experts, hold_experts
+from videoexpert.nn.finder import Finder
 from videoexpert.nn.layout import Assembled, TemporalRows, TokenLayout, assemble
 from videoexpert.nn.locator import Locator, LocatorOutput
 from videoexpert.nn.losses import Losses, LossWeights, MomentTargets, all_losses, learnt, token_loss
-from videoexpert.nn.match import Matcher
-from videoexpert.nn.projector import PosteriorProjector
+from videoexpert.nn.projector import SpellingProjector
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,44 +39,29 @@ class ModelOutput:
     loss: Losses | None
 
 
-class VideoExpert(nn.Module):
+class VideoExpert(Finder):
     """The model without its vision tower. llm: a causal model of transformers, of the Llama family, without experts.
 
-    There is a `classifier` where the vision tower's features have one, a `match` channel where the configuration has
-    one, and no `locator` where that channel locates alone.
+    There is no `locator` where the match channel locates alone.
     """
 
-    projector: nn.Linear | PosteriorProjector
+    projector: nn.Linear | SpellingProjector
     locator: Locator
-    match: Matcher | None
-    classifier: nn.Linear | None
 
     def __init__(self, config: VideoExpertConfig, llm: PreTrainedModel) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         self.llm = llm
         self.router = add_experts(llm, config.experts)
         like = self._embedding.weight
         hidden = like.shape[1]
         vision = config.vision
-        self.classifier = self.match = None
-        if isinstance(vision, EfficientNetConfig):
-            self.classifier = nn.Linear(vision.features, vision.classes).float().requires_grad_(False)
-        if config.projector == "posterior" and isinstance(vision, EfficientNetConfig):
-            posterior = PosteriorProjector(vision.features, hidden, classes=vision.classes, sharpness=config.sharpness)
-            self.projector = posterior.to(like)
+        if config.projector == "spelled" and isinstance(vision, EfficientNetConfig):
+            spelling = SpellingProjector(vision.features, hidden, classes=vision.classes, sharpness=config.sharpness)
+            self.projector = spelling.to(like)
         else:
             self.projector = nn.Linear(vision.features, hidden).to(like)
-        if not (config.match and config.match.alone):
+        if not self.matches_alone:
             self.locator = Locator(hidden, config.locator).to(like)
-        if config.match and config.sentences and self.classifier is not None:
-            classes, width = self.classifier.out_features, config.sentences.hidden
-            self.match = Matcher(config.match, classes=classes, width=width).float()
-
-    @property
-    def matches_alone(self) -> bool:
-        """Whether the match channel locates by itself, so that nothing has to be read to locate."""
-        return self.config.match is not None and self.config.match.alone
 
     @property
     def _embedding(self) -> nn.Embedding:
@@ -88,6 +73,11 @@ class VideoExpert(nn.Module):
     def device(self) -> torch.device:
         """Where the weights are."""
         return self._embedding.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The numbers that it computes with."""
+        return self._embedding.weight.dtype
 
     def compress(self, cls: Tensor, patches: Tensor) -> Tensor:
         """Visual tokens [B, N, D] of frame features; see `compressor.spatial_compress` for the shapes (spec §1)."""
@@ -180,20 +170,10 @@ class VideoExpert(nn.Module):
         owners = torch.zeros(len(locs), dtype=torch.long, device=locs.device)
         return self._locate(frames[None], locs, owners, None if seen is None else seen[None], queries)
 
-    def match_frames(self, seen: Tensor, queries: Tensor | None) -> LocatorOutput:
-        """The match channel's word alone about one video. seen: [T, D]. queries: [n, E]; None: anything that it knows.
-
-        Anything is one answer: at each frame that of the class, of the surest ones, which fits it best.
-        """
-        if queries is not None:
-            return self._match(seen[None], queries, torch.zeros(len(queries), dtype=torch.long, device=queries.device))
-        assert self.match is not None and self.classifier is not None
-        return self.match.anything(self.classifier(seen.float()))
-
     def _project(self, visual: Tensor) -> Tensor:
         """Visual features as tokens: [..., D] -> [..., H]."""
         features = visual.to(self.projector.weight.dtype)
-        if isinstance(self.projector, PosteriorProjector):
+        if isinstance(self.projector, SpellingProjector):
             assert self.classifier is not None
             return self.projector(features, self.classifier(visual.float()))  # type: ignore[no-any-return]
         projected: Tensor = self.projector(features)
@@ -210,12 +190,6 @@ class VideoExpert(nn.Module):
             raise ValueError(f"the match channel needs a query for each [LOC]: {asked} for {len(locs)}")
         matched = self._match(seen, queries, owners)
         return matched if self.matches_alone else self.locator(frames, locs, owners) + matched
-
-    def _match(self, seen: Tensor, queries: Tensor, owners: Tensor) -> LocatorOutput:
-        if self.match is None or self.classifier is None:
-            raise ValueError("the model has no match channel")
-        matched: LocatorOutput = self.match(self.classifier(seen.float()), queries, owners)
-        return matched
 
     def _find_locs(self, ids: Tensor, lengths: Sequence[int] | None) -> tuple[Tensor, Tensor]:
         """Where the `[LOC]`s are: (samples, indices), [n] each, batch-major, then ascending (spec §4)."""

@@ -1,16 +1,18 @@
 """The vision encoders that there are. CLIP's (spec §0) applies its final norm and projection to every token."""
 
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from videoexpert.config import Attention, EfficientNetConfig, VisionConfig
 from videoexpert.nn.building import allocate, attention_name, building
 from videoexpert.nn.efficientnet import EfficientNetTower
 from videoexpert.nn.tower import VisionTower
+
+if TYPE_CHECKING:
+    from transformers import CLIPVisionModelWithProjection
 
 __all__ = ["ClipTower", "EfficientNetTower", "VisionTower", "build_tower", "prepare_pixels"]
 
@@ -40,7 +42,7 @@ class ClipTower(VisionTower):
 
     config: VisionConfig
 
-    def __init__(self, config: VisionConfig, clip: CLIPVisionModelWithProjection) -> None:
+    def __init__(self, config: VisionConfig, clip: "CLIPVisionModelWithProjection") -> None:
         super().__init__()
         self.config = config
         self.clip = clip
@@ -102,6 +104,8 @@ def build_tower(
 
 
 def _clip(config: VisionConfig, attn: Attention) -> ClipTower:
+    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection  # seconds, for models without CLIP
+
     settings = CLIPVisionConfig(
         image_size=config.image_size,
         patch_size=config.patch_size,

@@ -74,6 +74,20 @@ def test_what_is_kept_and_how_many_run_at_once_change_nothing(tower: EfficientNe
     torch.testing.assert_close(kept, patches[[5, 0, 0]])
 
 
+def test_frames_on_several_cores_are_those_on_one(tower: EfficientNetTower) -> None:
+    pixels, done = frames(9, 40, 60), list[int]()
+    cls, patches = tower.encode(pixels, keep=(0, 8), batch=1)
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        again, kept = tower.encode(pixels, keep=(0, 8), on_frames=done.append)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(again, cls) and torch.equal(kept, patches)
+    assert done == list(range(1, 10)) and not again.requires_grad
+
+
 def test_lite2_has_the_published_sizes() -> None:
     config = EfficientNetConfig()
     tower = build_tower(config, device="meta")

@@ -6,7 +6,6 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
@@ -27,16 +26,17 @@ from videoexpert.config import (
 )
 from videoexpert.hub import known_model
 from videoexpert.models.nano.words import Vocabulary, read_vocabulary
-from videoexpert.nn.projector import SPELLED
+from videoexpert.nn.projector import LONGEST
 
 TRAINED = "weights.safetensors"
 """What vex trained, by the model's names."""
 
-THRESHOLD = 0.45
+THRESHOLD = 0.3
 """Of a moment's score: below it what was asked for counts as not found."""
 
 _SECONDS = 100.0
-_SHARPNESS = 2.0  # the classifier is less sure of frames than of the timelines that were learnt from
+_SHARPNESS = 2.0  # the classifier is less sure than it is right
+_MARKS = ("\n", " or", ",")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,17 @@ class Ingredients:
 
     def fixed(self) -> Tensors:
         """Those tensors of the model that are neither the base's nor trained."""
-        words = StoredTensor.held(Path("words"), spell(read_vocabulary(), self.base, self.tokenizer))
-        return {f"classifier.{name}": tensor for name, tensor in self.classifier.items()} | {"projector.words": words}
+        table = self.base["model.embed_tokens.weight"].read()
+        words = {
+            "projector.words": spell(read_vocabulary(), table, self.tokenizer),
+            "projector.marks": table[[self._token(mark) for mark in _MARKS]],
+        }
+        spelled = {name: StoredTensor.held(Path("words"), tensor) for name, tensor in words.items()}
+        return {f"classifier.{name}": tensor for name, tensor in self.classifier.items()} | spelled
+
+    def _token(self, text: str) -> int:
+        (token,) = self.tokenizer(text, add_special_tokens=False).input_ids
+        return int(token)
 
 
 def nano_config(llm: Mapping[str, Any]) -> VideoExpertConfig:
@@ -67,7 +76,7 @@ def nano_config(llm: Mapping[str, Any]) -> VideoExpertConfig:
         loc_id=llm["vocab_size"] - 1,
         trained_seconds=_SECONDS,
         vision=EfficientNetConfig(),
-        projector="posterior",
+        projector="spelled",
         sharpness=_SHARPNESS,
         compressor=CompressorConfig(variant="only_cls"),
         experts=ExpertConfig(rank=8, alpha=16.0, dropout=0.0),
@@ -87,16 +96,13 @@ def open_parts(parts: Mapping[str, Path]) -> Ingredients:
     return Ingredients(config, base, tokenizer, tower, classifier, sentences)
 
 
-def spell(words: Vocabulary, base: Tensors, tokenizer: PreTrainedTokenizerFast) -> Tensor:
-    """The names of the classes, token by token, in the language model's embeddings: [SPELLED, C, H]."""
-    table = base["model.embed_tokens.weight"].read()
-    comma = tokenizer(",", add_special_tokens=False).input_ids
-    ids = torch.empty(SPELLED, len(words.names), dtype=torch.long)
-    for index, names in enumerate(words.names):
-        name = tokenizer(f" {names[0]}", add_special_tokens=False).input_ids
-        again = [*name, *comma] * SPELLED
-        ids[:, index] = torch.tensor(again[:SPELLED])
-    return table[ids]
+def spell(words: Vocabulary, table: Tensor, tokenizer: PreTrainedTokenizerFast) -> Tensor:
+    """The names of the classes, token by token, in the embeddings `table` [V, H]: [C, LONGEST, H], then zeros."""
+    spelled = table.new_zeros(len(words.names), LONGEST, table.shape[1])
+    for row, names in zip(spelled, words.names, strict=True):
+        ids = tokenizer(f" {names[0]}", add_special_tokens=False).input_ids[:LONGEST]
+        row[: len(ids)] = table[ids]
+    return spelled
 
 
 def build(parts: Mapping[str, Path], out: Path) -> None:

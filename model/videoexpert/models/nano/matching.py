@@ -77,6 +77,7 @@ def train_match(
     rates = [options.turn_learning_rate, options.learning_rate]
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, total_steps=options.steps)
     known = _Vectors(vectors)
+    matcher.train()
     for step in range(options.steps):
         logits, lessons, owners = _draw(maker, words, options)
         located = matcher(logits, known([lesson.query for lesson in lessons]), torch.tensor(owners))

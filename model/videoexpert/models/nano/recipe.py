@@ -1,7 +1,9 @@
-"""The recipe of nano, and one run of it: from the parts to the weights that are shipped, with a log of the losses."""
+"""The recipe of nano, and one run of it: from the parts to a model, with the weights that are shipped and their log."""
 
 import json
-from collections.abc import Mapping
+import os
+import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -9,17 +11,23 @@ from typing import Any, Literal
 import torch
 import yaml
 from safetensors.torch import save
+from torch import Tensor
 
-from videoexpert.atomic import write_bytes
+from videoexpert.atomic import prepare_folder, temporary_folder
 from videoexpert.checkpoint.sentences import read_sentence_files
-from videoexpert.errors import TrainingError
+from videoexpert.checkpoint.tensors import StoredTensor
+from videoexpert.checkpoint.writing import CARD
+from videoexpert.errors import OutputError, TrainingError
 from videoexpert.models.nano.language import LanguageTraining, train_language
-from videoexpert.models.nano.making import TRAINED, open_parts
+from videoexpert.models.nano.making import TRAINED, Ingredients, open_parts, write_nano
 from videoexpert.models.nano.matching import MatchTraining, OnLoss, train_match
 from videoexpert.models.nano.training import start_model, timeline_maker, trained_tensors
 from videoexpert.models.nano.words import read_vocabulary
 
 LOG = "training.jsonl"
+
+RUN = "run"
+"""The folder in the new model's folder that holds the weights alone, the log and the recipe."""
 
 _NOTED = 10
 
@@ -53,11 +61,37 @@ def read_recipe(file: Path) -> Recipe:
         raise TrainingError(f"{file}: is no recipe of nano: {error}") from error
 
 
-def run_recipe(recipe: Recipe, parts: Mapping[str, Path], out: Path) -> None:
-    """Train nano from its parts, and write the weights and the log into the folder `out`.
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of a run. loss: the mean of the last ten or fewer."""
 
-    On one machine the same recipe gives the same file. Raises CheckpointError for a part, OutputError for `out`.
+    stage: Literal["match", "language"]
+    number: int
+    steps: int
+    loss: float
+
+
+OnStep = Callable[[Step], None]
+"""Called after each step; what it raises ends the run, and nothing is left of it."""
+
+_OTHER = "choose another one with --out"
+
+
+def check_new(out: Path) -> None:
+    """Raise OutputError where the folder of a new model holds something already, or cannot be written."""
+    if os.path.lexists(out) and not (out.is_dir() and not os.listdir(out)):
+        raise OutputError(f"{out}: exists already", hint=_OTHER)
+    prepare_folder(out.parent)
+
+
+def run_recipe(file: Path, parts: Mapping[str, Path], out: Path, *, on_step: OnStep) -> None:
+    """Train nano from its parts as the recipe says, and write the model folder `out`, whole or not at all.
+
+    On one machine the same recipe gives the same weights. Raises TrainingError for the recipe, CheckpointError for a
+    part, OutputError where `out` holds something or cannot be written.
     """
+    recipe = read_recipe(file)
+    check_new(out)
     torch.set_num_threads(recipe.threads)
     ingredients, words = open_parts(parts), read_vocabulary()
     assert ingredients.config.sentences is not None
@@ -66,24 +100,52 @@ def run_recipe(recipe: Recipe, parts: Mapping[str, Path], out: Path) -> None:
     log: list[dict[str, Any]] = []
     assert model.match is not None
     maker = timeline_maker(model, seed=recipe.seed)
-    train_match(model.match, maker, words, sentences.vectors, recipe.match, on_step=_logging(log, "match"))
-    maker = timeline_maker(model, seed=recipe.seed + 1)
+    tell = _logging(log, "match", recipe.match.steps, on_step)
+    train_match(model.match, maker, words, sentences.vectors, recipe.match, on_step=tell)
+    maker = timeline_maker(model, seed=recipe.seed + 1, doubtful=recipe.language.doubtful)
     dtype = _DTYPES[recipe.dtype]
-    tell = _logging(log, "language")
+    tell = _logging(log, "language", recipe.language.steps, on_step)
     train_language(model, maker, words, ingredients.tokenizer, recipe.language, dtype=dtype, on_step=tell)
-    weights = save(trained_tensors(model, ingredients), {"format": "pt"})
-    write_bytes(out / TRAINED, weights, overwrite=True)
-    write_bytes(out / LOG, "".join(f"{json.dumps(line)}\n" for line in log).encode(), overwrite=True)
+    _write(ingredients, trained_tensors(model, ingredients), log, file, out)
 
 
-def _logging(log: list[dict[str, Any]], stage: str) -> OnLoss:
-    """What notes the mean loss of every ten steps."""
+def _write(
+    ingredients: Ingredients, tensors: dict[str, Tensor], log: list[dict[str, Any]], recipe: Path, out: Path
+) -> None:
+    """Make the model folder of what was trained, with the run in it."""
+    check_new(out)
+    try:
+        with temporary_folder(out.parent) as work:
+            folder = work / "model"
+            stored = {name: StoredTensor.held(out, value) for name, value in tensors.items()}
+            try:
+                write_nano(ingredients, stored, folder)
+            except OutputError as error:  # names a folder that is gone by now
+                raise OutputError(error.message.replace(str(folder), str(out)), hint=_OTHER) from error
+            note = f"*Trained anew by vex with {recipe.name}. What was measured below was measured with other weights.*"
+            card = (folder / CARD).read_text(encoding="utf-8")
+            (folder / CARD).write_text(f"{note}\n\n{card}", encoding="utf-8")
+            (folder / RUN).mkdir()
+            (folder / RUN / TRAINED).write_bytes(save(tensors, {"format": "pt"}))
+            (folder / RUN / LOG).write_text("".join(f"{json.dumps(line)}\n" for line in log), encoding="utf-8")
+            shutil.copyfile(recipe, folder / RUN / "recipe.yaml")
+            if out.is_dir():
+                out.rmdir()
+            os.replace(folder, out)
+    except OSError as error:
+        raise OutputError(f"{out}: {error.strerror or error}", hint=_OTHER) from error
+
+
+def _logging(log: list[dict[str, Any]], stage: Literal["match", "language"], steps: int, on_step: OnStep) -> OnLoss:
+    """What tells of each step and notes the mean loss of every ten, and of those that are left at the end."""
     losses: list[float] = []
 
-    def on_step(step: int, loss: float) -> None:
+    def heard(step: int, loss: float) -> None:
         losses.append(loss)
-        if step % _NOTED == 0:
-            log.append({"stage": stage, "step": step, "loss": round(sum(losses) / len(losses), 4)})
+        mean = sum(losses) / len(losses)
+        on_step(Step(stage, step, steps, mean))
+        if step % _NOTED == 0 or step == steps:
+            log.append({"stage": stage, "step": step, "loss": round(mean, 4)})
             losses.clear()
 
-    return on_step
+    return heard

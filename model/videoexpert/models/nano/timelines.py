@@ -19,6 +19,7 @@ STRENGTH = (3.5, 9.0)
 
 _BESIDE = (0.5, 4.0)
 _BACKGROUND = (0.5, 5.0)
+_LIKE = (0.7, 1.05)
 _SHOT, _DRIFT, _FRAME = 0.5, 0.3, 0.25
 _FADE = 0.015
 _SHOTS = (1, 2, 3, 3, 4, 4, 5, 5, 6, 7)
@@ -43,14 +44,17 @@ class DrawnTimeline:
 
 
 class TimelineMaker:
-    """Draws timelines of `frames` frames. weight: [C, D] and bias: [C], the classifier's."""
+    """Draws timelines of `frames` frames. weight: [C, D] and bias: [C], the classifier's.
 
-    def __init__(self, weight: Tensor, bias: Tensor, *, frames: int, seed: int) -> None:
+    doubtful: the part of the shots that show things which might as well be others.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor, *, frames: int, seed: int, doubtful: float = 0.0) -> None:
         self.choice = random.Random(seed)
         self._noise = torch.Generator().manual_seed(seed)
         self._rows = F.normalize(weight - weight.mean(dim=0), dim=-1)
         self._back: Tensor = torch.linalg.pinv(weight)  # [D, C]
-        self._bias, self._frames = bias, frames
+        self._bias, self._frames, self._doubtful = bias, frames, doubtful
 
     @cached_property
     def _neighbours(self) -> Tensor:
@@ -109,7 +113,11 @@ class TimelineMaker:
         choice = self.choice
         still = _SHOT * self._drawn(1)
         if index is not None:
-            still = still + choice.uniform(*STRENGTH) * self._rows[index]
+            strength = choice.uniform(*STRENGTH)
+            still = still + strength * self._rows[index]
+            if self._doubtful and choice.random() < self._doubtful:
+                for other in choice.sample(self._neighbours[index].tolist(), choice.choice((1, 2, 2))):
+                    still = still + strength * choice.uniform(*_LIKE) * self._rows[other]
         for _ in range(choice.choice(_OTHERS)):
             strength = choice.uniform(*(_BACKGROUND if index is None else _BESIDE))
             still = still + strength * self._rows[choice.randrange(len(self._rows))]

@@ -13,12 +13,16 @@ class Vocabulary:
 
     @property
     def labels(self) -> list[str]:
-        """All names of each class in one line, which says more than the first alone where a word has two meanings."""
-        return [", ".join(names) for names in self.names]
+        """All names and kinds of each class in one line.
+
+        It says more than the first name alone where a word has two meanings, and brings together what is of one kind.
+        """
+        return [", ".join((*names, *self.kinds_of(index))) for index, names in enumerate(self.names)]
 
     def kinds_of(self, index: int) -> list[str]:
-        """The kinds that a class is of."""
-        return [kind for kind, classes in self.kinds.items() if index in classes]
+        """The kinds that a class is of, the narrowest first."""
+        kinds = [kind for kind, classes in self.kinds.items() if index in classes]
+        return sorted(kinds, key=lambda kind: len(self.kinds[kind]))
 
 
 def read_vocabulary() -> Vocabulary:
