@@ -20,7 +20,7 @@ FloatArray = NDArray[np.float64]
 STEP = 2.0
 """Seconds that one score of a saliency curve stands for, as in QVHighlights."""
 
-REGION = 0.5
+REGION = 0.6
 """The part of its peak that a region's scores have at least."""
 
 SHORTEST = 1e-3
@@ -94,7 +94,7 @@ def rank_moments(located: Located) -> tuple[Moment, ...]:
 
 
 def _regions(located: Located) -> tuple[Moment, ...]:
-    """The run of grid points around the highest score that are at least half of it, then the same of what is left.
+    """The run of grid points around the highest score that are at least REGION of it, then the same of what is left.
 
     A grid point stands for the time since the one before it. Where the picture cuts, scores fall within a point or two,
     so a run ends where the shot does.

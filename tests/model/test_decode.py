@@ -59,8 +59,8 @@ def region(start: float, end: float, scores: list[float]) -> Located:
     return Located(Span(start, end), np.array(scores), np.zeros((len(scores), 2)), "regions")
 
 
-def test_regions_are_runs_above_half_of_their_peak() -> None:
-    head = region(100, 110, [0.1, 0.2, 0.5, 0.8, 0.5, 0.3, 0.0, 0.0, 0.4, 0.4])
+def test_regions_are_runs_near_their_peak() -> None:
+    head = region(100, 110, [0.15, 0.2, 0.5, 0.8, 0.5, 0.3, 0.0, 0.0, 0.4, 0.4])
     assert rank_moments(head) == (
         Moment(Span(102, 105), 0.8),
         Moment(Span(108, 110), 0.4),
