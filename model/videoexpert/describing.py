@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+import numpy as np
+
 from videoexpert.captions import split_at_marks
 from videoexpert.decode import REGION, Located, rank_moments
 from videoexpert.options import GenerationOptions
@@ -17,8 +19,8 @@ def describe(
     """The sentences in time order, and what to warn of. asked: the question behind the video.
 
     A sentence's time is the best-scored window of the temporal head for its `[LOC]`; a sentence that is said again, of
-    regions, has the next best. Words without a time stand over
-    the whole window that they were written for, without a score.
+    regions, has the next best. Its score is the head's, times how likely what the model was told of that time is right.
+    Words without a time stand over the whole window that they were written for, without a score.
     """
     timed: list[list[Moment]] = []
     untimed: list[Moment] = []
@@ -47,11 +49,20 @@ def _sentences(written: Written, window: Span) -> tuple[list[Moment], list[Momen
         text = sentence.text[:1].upper() + sentence.text[1:]  # what followed "From [LOC]," stands alone now
         best = None if sentence.mark is None else _moment(written.located[sentence.mark], told[text])
         if best is not None:
-            timed.append(Moment(best.span, best.score, text or None))
+            timed.append(Moment(best.span, _score(best, written, window), text or None))
             told[text] += 1
         elif text:
             untimed.append(Moment(window, None, text))
     return list(dict.fromkeys(timed)), untimed  # what a small model repeats is said once
+
+
+def _score(moment: Moment, written: Written, window: Span) -> float | None:
+    """How surely a sentence is right: that its words fit there says nothing where they were read off wrong frames."""
+    if written.sureness is None or moment.score is None:
+        return moment.score
+    frames = (np.arange(len(written.sureness)) + 0.5) / len(written.sureness) * window.duration + window.start
+    inside = (frames >= moment.span.start) & (frames <= moment.span.end)
+    return moment.score * float(written.sureness[inside].mean()) if inside.any() else moment.score
 
 
 def _moment(located: Located, before: int) -> Moment | None:

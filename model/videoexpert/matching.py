@@ -55,10 +55,13 @@ class Matching:
         return [Located(looked_at, *pair, decoding) for pair in zip(scores, windows, strict=True)]
 
     def _matched(self, window: int, vectors: Tensor | None) -> list[Located]:
-        features = self._video.features[window]
-        seen = features.tokens[: len(features.times)].to(self._model.device)
         with torch.inference_mode():
-            return self.located(window, self._model.match_frames(seen, vectors))
+            return self.located(window, self._model.match_frames(self._seen(window), vectors))
+
+    def _seen(self, window: int) -> Tensor:
+        """The visual features of the frames of a window: [T, D]."""
+        features = self._video.features[window]
+        return features.tokens[: len(features.times)].to(self._model.device)
 
     def _vectors(self, words: Sequence[str]) -> Tensor:
         """What the match channel takes for words: [n, E]."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from videoexpert.checkpoint import Sentences
 from videoexpert.choice import Ids
-from videoexpert.decode import Located
+from videoexpert.decode import FloatArray, Located
 from videoexpert.errors import RequestError
 from videoexpert.features import EncodedVideo
 from videoexpert.matching import Matching
@@ -26,11 +26,13 @@ from videoexpert.wording import MARK, Asked, WritingTokenizer, spoken_of, visual
 @dataclass(frozen=True, slots=True)
 class Written:
     """What a model wrote. text: with a `wording.MARK` for each `[LOC]`. located: what the temporal head says of each of
-    them, in their order. warnings: for the reader of the result."""
+    them, in their order. warnings: for the reader of the result. sureness: [T], how likely what the model was told of
+    each frame is right, 0 .. 1; None where that is not known."""
 
     text: str
     located: tuple[Located, ...]
     warnings: tuple[str, ...]
+    sureness: FloatArray | None = None
 
 
 class Viewing(Matching):
@@ -116,7 +118,13 @@ class Viewing(Matching):
     def _written(self, window: int, draft: Generated) -> Written:
         text = written_text(draft.ids, draft.loc_indices, self._tokenizer)
         warnings = () if draft.stopped else (f"the text was cut off after {len(draft.ids)} tokens",)
-        return Written(text, tuple(self.located(window, draft.located)), warnings)
+        return Written(text, tuple(self.located(window, draft.located)), warnings, self._sureness(window))
+
+    def _sureness(self, window: int) -> FloatArray | None:
+        """See `Written`."""
+        with torch.inference_mode():
+            chances = self._model.sureness(self._seen(window))
+        return None if chances is None else chances.double().cpu().numpy()
 
     def _prefix(self, window: int, texts: int) -> VisualPrefix:
         """The window as the language model read it; the one that was held before is let go first."""

@@ -170,6 +170,16 @@ class VideoExpert(Finder):
         owners = torch.zeros(len(locs), dtype=torch.long, device=locs.device)
         return self._locate(frames[None], locs, owners, None if seen is None else seen[None], queries)
 
+    def sureness(self, seen: Tensor) -> Tensor | None:
+        """How likely what the frames of a video spell is right: [T], 0 .. 1; None where they spell nothing.
+
+        seen: [T, D], the visual features of the frames.
+        """
+        if not isinstance(self.projector, SpellingProjector):
+            return None
+        assert self.classifier is not None
+        return self.projector.sureness(self.classifier(seen.float()))
+
     def _project(self, visual: Tensor) -> Tensor:
         """Visual features as tokens: [..., D] -> [..., H]."""
         features = visual.to(self.projector.weight.dtype)

@@ -17,10 +17,14 @@ _LEAST = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a shot shows. frames: those of the shot; classes: what it may be, the likeliest first; none is likely."""
+    """What a shot shows. frames: those of the shot; classes: what it may be, the likeliest first; none is likely.
+
+    chance: how likely it is one of these, 0 .. 1.
+    """
 
     frames: range
     classes: tuple[int, ...]
+    chance: float
 
 
 class SpellingProjector(nn.Module):
@@ -68,10 +72,14 @@ class SpellingProjector(nn.Module):
         and behind the first none that the shot's frames cannot spell.
         """
         chances = (self.sharpness * logits.float()).softmax(dim=-1)
-        return [Reading(frames, self._likely(chances[frames.start : frames.stop])) for frames in find_shots(chances)]
+        return [self._likely(frames, chances[frames.start : frames.stop]) for frames in find_shots(chances)]
 
-    def _likely(self, chances: Tensor) -> tuple[int, ...]:
-        """What a shot with these posteriors may show. chances: [n, C]."""
+    def sureness(self, logits: Tensor) -> Tensor:
+        """How likely what each frame's shot is called is right, 0 where it is called nothing: [T]. logits: [T, C]."""
+        return torch.cat([logits.new_full((len(shot.frames),), shot.chance) for shot in self.read(logits)])
+
+    def _likely(self, frames: range, chances: Tensor) -> Reading:
+        """What a shot of these frames may show. chances: [n, C], their posteriors."""
         classes: list[int] = []
         told, room = 0.0, len(chances) - 1
         best = chances.mean(dim=0).topk(min(_MOST, chances.shape[1]))
@@ -81,7 +89,7 @@ class SpellingProjector(nn.Module):
                 break
             classes.append(index)
             told += chance
-        return tuple(classes)
+        return Reading(frames, tuple(classes), told)
 
     def _name(self, index: int) -> Tensor:
         """The tokens of a class's name: [n, H]."""

@@ -178,7 +178,9 @@ def test_training_finds_what_is_there_and_misses_what_is_not() -> None:
     assert sum(map(float.__gt__, present, absent)) >= 0.9 * len(present)
 
 
-SHOWN = (Reading(range(0, 9), (3, 17)), Reading(range(9, 30), (35,)), Reading(range(30, 50), (3, 17)))
+SHOWN = tuple(
+    Reading(range(start, start + 9), classes, 1.0) for start, classes in ((0, (3, 17)), (9, (35,)), (30, (3, 17)))
+)
 
 
 def taught(*, choices: float, open: float) -> list[Turn]:

@@ -64,6 +64,12 @@ def test_what_is_nothing_known_is_not_named() -> None:
     torch.testing.assert_close(tokens, many.marks[[0, 2, 2, 2]])
 
 
+def test_how_sure_it_is_adds_up_what_is_named() -> None:
+    model = projector()
+    sure = model.sureness(logits(({1: 0.9, 2: 0.1}, 12), ({0: 0.55, 3: 0.3, 4: 0.15}, 20)))
+    torch.testing.assert_close(sure, torch.tensor([0.9] * 12 + [0.85] * 20), atol=1e-3, rtol=0)
+
+
 @pytest.mark.parametrize(("sharpness", "names"), [(1.0, 3), (3.0, 1)])
 def test_a_sharper_classifier_names_less(sharpness: float, names: int) -> None:
     model = SpellingProjector(8, HIDDEN, classes=5, sharpness=sharpness)
