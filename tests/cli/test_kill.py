@@ -84,7 +84,7 @@ def test_the_next_run_ends_the_work_and_tidies_up(
     out.mkdir()
     if command[0] != "convert":
         process = _start(command, talk)
-        _wait(lambda: any(file.stat().st_size for file in out.glob(".vex-*")))
+        _wait(lambda: any(map(_written, out.glob(".vex-*"))))
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         assert list(out.glob(".vex-*"))
@@ -98,10 +98,18 @@ def test_the_next_run_ends_the_work_and_tidies_up(
 def test_a_polite_end_leaves_nothing(talk: Path, stop: signal.Signals) -> None:
     out = talk / "out"
     process = _start(COMMANDS[1][0], talk)
-    _wait(lambda: any(file.stat().st_size for file in out.glob(".vex-*")))
+    _wait(lambda: any(map(_written, out.glob(".vex-*"))))
     process.send_signal(stop)
     assert process.wait() == {signal.SIGTERM: 143, signal.SIGINT: 130}[stop]
     assert os.listdir(out) == []
+
+
+def _written(file: Path) -> bool:
+    """Whether something was written to a file, which may be gone by now."""
+    try:
+        return file.stat().st_size > 0
+    except FileNotFoundError:
+        return False
 
 
 def _start(command: list[str], folder: Path) -> "subprocess.Popen[bytes]":

@@ -107,6 +107,7 @@ def test_cues_are_in_order_and_never_blank(result: Timeline) -> None:
         ("tab\tand\x00nul\x1b[31m", "tab and nul [31m"),
         ("שלום 🎬 مرحبا", "שלום 🎬 مرحبا"),
         ("   ", "a dog"),
+        ("a cat\N{NO-BREAK SPACE}\n\N{IDEOGRAPHIC SPACE}\nasleep", "a cat\nasleep"),
         ("\0", "ground"),
         ("2 < 3 & 4", "2 < 3 & 4"),
     ],

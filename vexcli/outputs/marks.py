@@ -37,7 +37,7 @@ def marks(timelines: Iterable[Timeline]) -> list[Mark]:
 
 def one_line(text: str) -> str:
     """The text on one line: control characters and line ends count as spaces, and spaces are not repeated."""
-    return encodable(_BLANK.sub(" ", text).strip(" "))
+    return encodable(_BLANK.sub(" ", text).strip())
 
 
 def encodable(text: str) -> str:
