@@ -4,12 +4,15 @@ Its parts are looked for in VEX_HOME, or where they usually lie, and fetched whe
 """
 
 import json
+import shutil
 from hashlib import sha256
 from importlib.resources import files
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
 from conftest import Ran, Vex
+from tiny_image_text import colour_clip, write_colours, write_image_text
 
 from vexcli.demonstration import make_video
 from videoexpert.errors import DownloadError
@@ -71,6 +74,34 @@ def test_the_other_tasks_answer(vex: Vex, home: dict[str, str], video: str, tmp_
     (curve,) = json.loads(ask(vex, home, "highlights", video, "a cat", "--json").out)["results"]
     best = max(zip(curve["saliency"]["scores"], curve["saliency"]["times"], strict=True))[1]
     assert TRUTH["a cat"].start <= best < TRUTH["a cat"].end
+
+
+COLOURFUL = (("", 5.0), ("red", 8.0), ("", 4.0), ("green", 6.0), ("", 4.0), ("blue", 6.0))
+"""What is shown for how many seconds; "" is grey noise."""
+
+
+def test_other_eyes_see_what_they_know(vex: Vex, home: dict[str, str], tmp_path: Path) -> None:
+    """A small CLIP that knows a few colours, none of which nano knows."""
+    film, eyes, model = tmp_path / "colours.mp4", tmp_path / "eyes", tmp_path / "colourful"
+    write_colours(film, COLOURFUL)
+    write_image_text(colour_clip(), eyes)
+    made = ask(vex, home, "models", "equip", "nano", "--with", str(eyes), "--out", str(model))
+    assert made.out == f"{model}\n"
+    ends = list(accumulate((seconds for _, seconds in COLOURFUL), initial=0.0))
+    truth = {name: Span(*ends[index : index + 2]) for index, (name, _) in enumerate(COLOURFUL) if name}
+    words = [word for name in truth for word in ("-q", f"a video of {name}")]
+    for eyed, right in (("nano", [False] * 3), (str(model), [True] * 3)):
+        asked = ask(vex, home, "ground", str(film), *words, "--jsonl", "-m", eyed)
+        best = [line["moments"][:1] for line in map(json.loads, asked.out.splitlines())]
+        met = [
+            [span.iou(Span(m["start"], m["end"])) for m in few] for few, span in zip(best, truth.values(), strict=True)
+        ]
+        assert [max(ious, default=0) >= 0.7 for ious in met] == right, (eyed, met)
+    again = vex("models", "equip", "nano", "--with", str(eyes), "--out", str(model), environment=home)
+    assert (again.code, again.err) == (1, f"error: {model}: exists already; add --overwrite to replace it\n")
+    shutil.rmtree(eyes)
+    gone = vex("ground", str(film), "red", "-m", str(model), environment=home)
+    assert gone.code == 3 and "the weights that the model builds on are gone; put them back" in gone.err
 
 
 RECIPE = """\

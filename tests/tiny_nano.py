@@ -35,10 +35,10 @@ VISION = EfficientNetConfig(
 SENTENCES = SentenceConfig(hidden=16, layers=1, heads=2, intermediate=24, vocabulary=len(WORDS), positions=32)
 
 
-def nano_config(*, alone: bool = True, threshold: float = 0.0) -> VideoExpertConfig:
+def nano_config(*, alone: bool = True, threshold: float = 0.0, classes: int = 8) -> VideoExpertConfig:
     return replace(
         tiny_config(tiny_tokenizer(), frames=16),
-        vision=VISION,
+        vision=replace(VISION, classes=classes),
         projector="spelled",
         compressor=CompressorConfig(variant="only_cls"),
         locator=LocatorConfig(width=32, decoding="regions"),
@@ -47,10 +47,10 @@ def nano_config(*, alone: bool = True, threshold: float = 0.0) -> VideoExpertCon
     )
 
 
-def nano_model(*, alone: bool = True, threshold: float = 0.0) -> VideoExpert:
+def nano_model(*, alone: bool = True, threshold: float = 0.0, classes: int = 8) -> VideoExpert:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return build_model(nano_config(alone=alone, threshold=threshold)).eval()
+        return build_model(nano_config(alone=alone, threshold=threshold, classes=classes)).eval()
 
 
 def random_bert(config: SentenceConfig) -> BertModel:
@@ -85,9 +85,9 @@ def tiny_sentences(folder: Path) -> Sentences:
     return read_sentence_files(write_sentences(folder), SENTENCES)
 
 
-def write_nano_model(folder: Path, *, threshold: float = 0.0, alone: bool = True) -> Path:
+def write_nano_model(folder: Path, *, threshold: float = 0.0, alone: bool = True, classes: int = 8) -> Path:
     """A model folder that holds everything, with random weights and its base beside it."""
-    model = nano_model(alone=alone, threshold=threshold)
+    model = nano_model(alone=alone, threshold=threshold, classes=classes)
     base = {
         name.removeprefix("llm.").replace(".base.", "."): StoredTensor.held(folder, value)
         for name, value in model.named_parameters()

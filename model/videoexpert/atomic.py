@@ -24,14 +24,19 @@ TEMPORARY_SUFFIX = ".part"
 _HINT = "choose another folder with -o"
 
 
+def check_free(final: Path, *, overwrite: bool) -> None:
+    """Raise OutputError where `final` exists and is not to be replaced."""
+    if not overwrite and os.path.lexists(final):
+        raise OutputError(f"{final}: exists already", hint="add --overwrite to replace it")
+
+
 @contextmanager
 def atomic_path(final: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """Yield a temporary path to write to; when the block ends well it becomes `final`, otherwise it is removed.
 
     Raises OutputError where `final` exists and `overwrite` is false, or where the folder cannot be written to.
     """
-    if not overwrite and os.path.lexists(final):
-        raise OutputError(f"{final}: exists already", hint="add --overwrite to replace it")
+    check_free(final, overwrite=overwrite)
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
         with temporary_file(final.parent) as temporary:
@@ -48,8 +53,7 @@ def atomic_folder(final: Path, *, overwrite: bool = False) -> Iterator[Path]:
 
     Raises OutputError where `final` exists and `overwrite` is false, or where it cannot be written.
     """
-    if not overwrite and os.path.lexists(final):
-        raise OutputError(f"{final}: exists already", hint="add --overwrite to replace it")
+    check_free(final, overwrite=overwrite)
     prepare_folder(final.parent)
     try:
         with temporary_folder(final.parent) as temporary:

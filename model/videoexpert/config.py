@@ -20,6 +20,7 @@ Interaction = Literal["simp_add", "intact_add"]
 Decoding = Literal["windows", "regions"]
 Projector = Literal["linear", "spelled"]
 Attention = Literal["sdpa", "eager", "flash"]
+ImageText = Literal["clip", "siglip"]
 
 
 def _positive(values: object, *names: str) -> None:
@@ -110,6 +111,79 @@ class EfficientNetConfig:
     def patches(self) -> int:
         """Patches of a square frame, the fewest that a frame has."""
         return self.grid**2
+
+
+@dataclass(frozen=True, slots=True)
+class ImageTextConfig:
+    """A CLIP or a SigLIP with both its sides, which tells apart whatever has a name.
+
+    settings: transformers' own configuration of it. classes: how many names its classifier has. scale: what it
+    multiplies the cosine of an image and a text by. pad: the token that fills a text up.
+    """
+
+    settings: Mapping[str, Any]
+    classes: int
+    scale: float
+    pad: int = 0
+    kind: Literal["image_text"] = "image_text"
+
+    def __post_init__(self) -> None:
+        _choice(self, "kind", Literal["image_text"])
+        _positive(self, "classes")
+        if self.family not in get_args(ImageText):
+            raise ValueError(f"settings are of {self.family!r}, not of {' or '.join(get_args(ImageText))}")
+        _positive(self, "image_size", "patch_size", "features", "context")
+        if not self.scale > 0:
+            raise ValueError(f"scale must be above 0, got {self.scale}")
+
+    @property
+    def family(self) -> str:
+        """clip or siglip."""
+        return str(self.settings.get("model_type"))
+
+    @property
+    def image_size(self) -> int:
+        """Pixels of a side of the square that it looks at."""
+        return self._size("vision_config", "image_size")
+
+    @property
+    def patch_size(self) -> int:
+        """Pixels of a side of a patch."""
+        return self._size("vision_config", "patch_size")
+
+    @property
+    def features(self) -> int:
+        """D, of images and of texts."""
+        return self._size("projection_dim") if self.family == "clip" else self._size("vision_config", "hidden_size")
+
+    @property
+    def context(self) -> int:
+        """The tokens of the longest text."""
+        return self._size("text_config", "max_position_embeddings")
+
+    @property
+    def grid(self) -> int:
+        """Patches along a side."""
+        return self.image_size // self.patch_size
+
+    @property
+    def patches(self) -> int:
+        """Patches of a frame."""
+        return self.grid**2
+
+    def _size(self, *names: str) -> int:
+        """A number of the settings, under these names."""
+        found: Any = self.settings
+        for name in names:
+            found = found.get(name) if isinstance(found, Mapping) else None
+        return found  # type: ignore[no-any-return]  # checked above
+
+
+AnyVision = VisionConfig | EfficientNetConfig | ImageTextConfig
+"""The vision encoders that there are."""
+
+Classifying = EfficientNetConfig | ImageTextConfig
+"""Those with a classifier."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +306,7 @@ class VideoExpertConfig:
     loc_id: int
     frames: int = 100
     trained_seconds: float = 150.0
-    vision: VisionConfig | EfficientNetConfig = field(default_factory=VisionConfig)
+    vision: AnyVision = field(default_factory=VisionConfig)
     projector: Projector = "linear"
     sharpness: float = 1.0
     compressor: CompressorConfig = field(default_factory=CompressorConfig)
@@ -246,7 +320,7 @@ class VideoExpertConfig:
         _choice(self, "projector", Projector)
         if (self.match is None) != (self.sentences is None):
             raise ValueError("match and sentences go together")
-        if (self.match or self.projector == "spelled") and not isinstance(self.vision, EfficientNetConfig):
+        if (self.match or self.projector == "spelled") and not isinstance(self.vision, Classifying):
             raise ValueError("match and a spelled projector need a vision encoder with a classifier")
         if self.projector == "spelled" and self.compressor.variant != "only_cls":
             raise ValueError("a spelled projector spells frames, but no patches: its compressor must be only_cls")
@@ -294,8 +368,10 @@ _OPTIONAL = ("match", "sentences")
 
 
 def _kind(name: str, values: object) -> type:
-    """The type of a part. A vision encoder says its kind, but for CLIP, which came first."""
-    return EfficientNetConfig if name == "vision" and isinstance(values, dict) and "kind" in values else _PARTS[name]
+    """The type of a part. A vision encoder says its kind, but for CLIP's image side, which came first."""
+    if name != "vision" or not isinstance(values, dict) or "kind" not in values:
+        return _PARTS[name]
+    return ImageTextConfig if values["kind"] == "image_text" else EfficientNetConfig
 
 
 _T = TypeVar("_T")

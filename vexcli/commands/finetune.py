@@ -166,7 +166,8 @@ def _read(console: Console, file: str, videos: Path | None) -> "tuple[Record, ..
     for problem in read.problems:
         (console.failure if problem.severity == "error" else console.warning)(str(problem))
     if read.errors:
-        console.note(f"{file}: {len(read.errors)} problems by which something is left out; see `vex data check`")
+        what = "1 problem" if len(read.errors) == 1 else f"{len(read.errors)} problems"
+        console.note(f"{file}: {what} by which something is left out; see `vex data check`")
     if not read.records:
         raise InputError(f"{file}: holds no record to learn from", hint="`vex data check` says more")
     return read.records

@@ -8,7 +8,7 @@ import typer
 from vexcli.base import VexCommand, VexGroup
 from vexcli.console import Console
 from vexcli.options import AsJson, Overwrite
-from vexcli.pulling import Offline, megabytes, pull_model
+from vexcli.pulling import Offline, ensure_model, megabytes, pull_model
 
 models = typer.Typer(name="models", cls=VexGroup, help="Which models there are, where they lie, how to get one.")
 
@@ -32,6 +32,11 @@ Out = Annotated[
 Name = Annotated[str, typer.Option("--name", metavar="NAME", help="What to call it.")]
 Standalone = Annotated[
     bool, typer.Option("--standalone", help="Store the base too (13 GB), instead of using it from where it lies.")
+]
+
+Eyes = Annotated[str, typer.Option("--with", metavar="DIR", help="A CLIP or SigLIP of Hugging Face: its folder.")]
+EquippedName = Annotated[
+    str | None, typer.Option("--name", metavar="NAME", help="What to call it; by default after both.")
 ]
 
 
@@ -183,4 +188,36 @@ def import_model(
     files = PublishedFiles(base=Path(base), expert=Path(expert), projector=Path(projector), clip=Path(clip))
     with console.progress(f"importing {target}", total=None):
         import_published(files, target, standalone=standalone, overwrite=overwrite)
+    console.data(str(target))
+
+
+@models.command(cls=VexCommand)
+def equip(
+    context: typer.Context,
+    model: Model,
+    eyes: Eyes,
+    out: Out = None,
+    name: EquippedName = None,
+    offline: Offline = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Give nano other eyes: any CLIP or SigLIP that you have.
+
+    The new model finds what that encoder knows by its words: people, actions, scenes, colours. Nothing is trained. The
+    encoder is used from where it lies, and its hash is checked.
+
+    \b
+    Example:
+      vex models equip nano --with clip-vit-base-patch32
+      vex ground holiday.mp4 "a woman walking" -m nano-clip-vit-base-patch32
+    """
+    from videoexpert.hub import find_model, models_folder
+    from videoexpert.models.nano.equipping import equip
+
+    console = Console.of(context)
+    ensure_model(console, model, offline=offline)
+    folder, encoder = find_model(model), Path(eyes).expanduser()
+    target = Path(out) if out else models_folder() / (name or f"{folder.resolve().name}-{encoder.resolve().name}")
+    with console.progress("reading the names that nano knows", total=1) as bar:
+        equip(folder, encoder, target, overwrite=overwrite, on_names=bar.update)
     console.data(str(target))

@@ -11,14 +11,16 @@ import torch
 from torch import nn
 
 from videoexpert.checkpoint.clip import open_clip
+from videoexpert.checkpoint.imagetext import open_side, open_sides, read_looks
 from videoexpert.checkpoint.names import expected_vision, shapes_of
 from videoexpert.checkpoint.reference import Reference
 from videoexpert.checkpoint.sentences import TOKENIZER, WEIGHTS, Sentences, read_sentences
 from videoexpert.checkpoint.tensors import Tensors, check_tensors, open_tensors
-from videoexpert.checkpoint.writing import CARD, CONFIG, SCHEMA, SENTENCES, VISION
-from videoexpert.config import Attention, VideoExpertConfig
+from videoexpert.checkpoint.writing import CARD, CONFIG, LOOKS_TOKENIZER, SCHEMA, SENTENCES, VISION
+from videoexpert.config import Attention, ImageTextConfig, VideoExpertConfig
 from videoexpert.errors import CheckpointError
 from videoexpert.nn.finder import Finder
+from videoexpert.nn.imagetext import IMAGE_SIDE
 from videoexpert.nn.vision import VisionTower, build_tower
 
 
@@ -33,9 +35,10 @@ class ModelFolder:
 
     @property
     def sentences(self) -> dict[str, Path]:
-        """The files of the sentence encoder of a match channel, by their names; empty without one."""
+        """What reads words for a match channel: files, by their names; empty without one."""
         names = (WEIGHTS, TOKENIZER) if self.config.sentences is not None else ()
-        return {name: self.path / SENTENCES / name for name in names}
+        looks = (LOOKS_TOKENIZER,) if isinstance(self.config.vision, ImageTextConfig) else ()
+        return {name: self.path / SENTENCES / name for name in (*names, *looks)}
 
     def card(self) -> str:
         """What the folder says of the model, for people; empty where it says nothing."""
@@ -96,6 +99,8 @@ def load_vision(
     folder = read_folder(path)
     config = folder.config.vision
     tensors = open_vision(folder, clip)
+    if isinstance(config, ImageTextConfig):
+        tensors = open_side(tensors, IMAGE_SIDE)
     check_tensors(f"{path}: vision tower", expected_vision(config), tensors)
     tower = build_tower(config, attn=attn, device=device, dtype=dtype, initialise=False)
     fill(tower.network, tensors)
@@ -104,15 +109,31 @@ def load_vision(
 
 def load_sentences(path: Path, *, device: torch.device | str = "cpu") -> Sentences | None:
     """What reads a model's queries for its match channel; None where it has none. Raises CheckpointError."""
-    config = read_folder(path).config.sentences
-    return None if config is None else read_sentences(path / SENTENCES, config, device=device)
+    folder = read_folder(path)
+    config, vision = folder.config.sentences, folder.config.vision
+    if config is None:
+        return None
+    looks = None
+    if isinstance(vision, ImageTextConfig):
+        place = _find_vision(folder, None)
+        looks = read_looks(place, folder.sentences[LOOKS_TOKENIZER], vision, device=device).rows
+    return read_sentences(path / SENTENCES, config, device=device, looks=looks)
 
 
 def open_vision(folder: ModelFolder, moved_to: Path | None) -> Tensors:
-    """The tensors of the tower, by its names. moved_to: where CLIP lies now, if it was moved."""
-    if folder.vision_base is None:
-        return open_tensors(folder.path / VISION)
-    return open_clip(folder.vision_base.find("clip", moved_to=moved_to))[1]
+    """The tensors of the tower, by its names; of an image-text encoder those of both sides.
+
+    moved_to: where CLIP lies now, if it was moved.
+    """
+    place = _find_vision(folder, moved_to)
+    if isinstance(folder.config.vision, ImageTextConfig):
+        return open_sides(open_tensors(place))
+    return open_tensors(place) if folder.vision_base is None else open_clip(place)[1]
+
+
+def _find_vision(folder: ModelFolder, moved_to: Path | None) -> Path:
+    """Where the tensors of the tower lie."""
+    return folder.path / VISION if folder.vision_base is None else folder.vision_base.find(moved_to=moved_to)
 
 
 @torch.no_grad()

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from videoexpert.checkpoint.tensors import Shape, StoredTensor, Tensors
-from videoexpert.config import EfficientNetConfig, VideoExpertConfig, VisionConfig
+from videoexpert.config import AnyVision, VideoExpertConfig
 from videoexpert.errors import CheckpointError
 from videoexpert.nn.vision import build_tower
 
@@ -33,7 +33,7 @@ def expected_tensors(config: VideoExpertConfig, *, source: Path) -> dict[str, Sh
         raise CheckpointError(f"{source}: no language model of the Llama family can be made of it: {reason}") from error
 
 
-def expected_vision(config: VisionConfig | EfficientNetConfig) -> dict[str, Shape]:
+def expected_vision(config: AnyVision) -> dict[str, Shape]:
     """The tensors of a vision tower; CLIP's by Hugging Face's names."""
     return shapes_of(build_tower(config, device="meta").network)
 

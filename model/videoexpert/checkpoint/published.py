@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from videoexpert.atomic import check_free
 from videoexpert.checkpoint.clip import open_clip
 from videoexpert.checkpoint.names import base_name, differing, expected_tensors, expected_vision, is_expert
 from videoexpert.checkpoint.reference import Reference
@@ -55,6 +56,7 @@ def import_published(
     Raises CheckpointError naming each tensor that is missing, unexpected or of another shape, or the file that is
     missing, damaged or holds more than tensors; OutputError where `out` exists and is not to be replaced.
     """
+    check_free(out, overwrite=overwrite)
     vision, tower = open_clip(files.clip)
     check_tensors(str(files.clip), expected_vision(vision), tower)
     config = _read_config(files, vision)

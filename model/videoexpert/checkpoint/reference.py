@@ -11,9 +11,6 @@ from typing import Any
 from videoexpert.checkpoint.tensors import weight_files
 from videoexpert.errors import CheckpointError
 
-Part = str
-"""What the option is called that says where the part is now: base, clip."""
-
 
 @dataclass(frozen=True, slots=True)
 class Pin:
@@ -51,7 +48,7 @@ class Reference:
         """The same, for who reads it in the model folder `folder`."""
         return replace(self, path=os.fspath((folder / self.path).absolute()))
 
-    def find(self, part: Part, *, moved_to: Path | None = None) -> Path:
+    def find(self, *, moved_to: Path | None = None) -> Path:
         """Where the weights are, checked byte by byte.
 
         moved_to: where they are now, if not where they were. Raises CheckpointError where a file is missing or another.
@@ -59,7 +56,8 @@ class Reference:
         path = moved_to or Path(self.path)
         if not path.exists():
             raise CheckpointError(
-                f"{path}: the weights that the model builds on are gone", hint=f"say where they are now with --{part}"
+                f"{path}: the weights that the model builds on are gone",
+                hint="put them back there, or make the model again from where they are now",
             )
         folder = path if path.is_dir() else path.parent
         files = {folder / name if path.is_dir() else path: pin for name, pin in self.files.items()}
@@ -87,5 +85,5 @@ class Reference:
     def _changed(file: Path, how: str) -> CheckpointError:
         return CheckpointError(
             f"{file}: is not the file that the model was made with ({how})",
-            hint="fetch that file again, or import the model again with this one",
+            hint="fetch that file again, or make the model again with this one",
         )

@@ -1,6 +1,6 @@
 """The sentence encoder of a model folder, with its tokenizer: what turns a query into what the match channel takes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -39,15 +39,27 @@ _JOINED = ("attention.self.query", "attention.self.key", "attention.self.value")
 
 
 class Sentences:
-    """Reads sentences. encoder, tokenizer: those that belong together."""
+    """Reads sentences. encoder, tokenizer: those that belong together.
 
-    def __init__(self, encoder: SentenceEncoder, tokenizer: Tokenizer) -> None:
-        self._encoder, self._tokenizer = encoder, tokenizer
+    looks: where an image-text encoder looks, how each text does, as a row of a classifier: [n, D].
+    """
+
+    def __init__(
+        self,
+        encoder: SentenceEncoder,
+        tokenizer: Tokenizer,
+        *,
+        looks: Callable[[Sequence[str]], Tensor] | None = None,
+    ) -> None:
+        self._encoder, self._tokenizer, self._looks = encoder, tokenizer, looks
         tokenizer.enable_truncation(_LONGEST)
         tokenizer.enable_padding()
 
     def vectors(self, texts: Sequence[str]) -> Tensor:
-        """Unit vectors [n, E] of texts, on the encoder's device; a text's vector depends on its words alone."""
+        """Unit vectors [n, E] of texts, on the encoder's device; with how each looks behind them, [n, E + D].
+
+        A text's vector depends on its words alone.
+        """
         device = next(self._encoder.parameters()).device
         parts = []
         for start in range(0, len(texts), _BATCH):
@@ -55,7 +67,8 @@ class Sentences:
             ids = torch.tensor([text.ids for text in read], device=device)
             mask = torch.tensor([text.attention_mask for text in read], device=device)
             parts.append(self._encoder(ids, mask))
-        return torch.cat(parts)
+        vectors = torch.cat(parts)
+        return vectors if self._looks is None else torch.cat((vectors, self._looks(texts)), dim=1)
 
 
 def open_sentences(path: Path) -> Tensors:
@@ -63,15 +76,26 @@ def open_sentences(path: Path) -> Tensors:
     return {name: tensor for name, tensor in open_tensors(path).items() if not name.startswith(_LEFT_OUT)}
 
 
-def read_sentences(folder: Path, config: SentenceConfig, *, device: torch.device | str = "cpu") -> Sentences:
+def read_sentences(
+    folder: Path,
+    config: SentenceConfig,
+    *,
+    device: torch.device | str = "cpu",
+    looks: Callable[[Sequence[str]], Tensor] | None = None,
+) -> Sentences:
     """The sentence encoder in a folder. Raises as `read_sentence_files` does."""
-    return read_sentence_files({name: folder / name for name in (WEIGHTS, TOKENIZER)}, config, device=device)
+    parts = {name: folder / name for name in (WEIGHTS, TOKENIZER)}
+    return read_sentence_files(parts, config, device=device, looks=looks)
 
 
 def read_sentence_files(
-    parts: Mapping[str, Path], config: SentenceConfig, *, device: torch.device | str = "cpu"
+    parts: Mapping[str, Path],
+    config: SentenceConfig,
+    *,
+    device: torch.device | str = "cpu",
+    looks: Callable[[Sequence[str]], Tensor] | None = None,
 ) -> Sentences:
-    """The sentence encoder whose files are `parts`, by the names WEIGHTS and TOKENIZER.
+    """The sentence encoder whose files are `parts`, by the names WEIGHTS and TOKENIZER. looks: see `Sentences`.
 
     Raises CheckpointError where a file is missing or damaged, or naming each tensor that is not as expected.
     """
@@ -81,7 +105,7 @@ def read_sentence_files(
     tensors = open_sentences(parts[WEIGHTS])
     check_tensors(str(parts[WEIGHTS]), _expected(shapes), tensors)
     encoder.load_state_dict({name: _joined([tensors[one] for one in bert_names(name)]) for name in shapes}, assign=True)
-    return Sentences(encoder.requires_grad_(False).to(device), read_tokenizer(parts[TOKENIZER]))
+    return Sentences(encoder.requires_grad_(False).to(device), read_tokenizer(parts[TOKENIZER]), looks=looks)
 
 
 def bert_names(name: str) -> tuple[str, ...]:

@@ -101,7 +101,7 @@ def save_trained(
 def _open_base(folder: ModelFolder, moved_to: Path | None) -> Tensors:
     if folder.llm_base is None:
         return {}
-    return open_tensors(folder.llm_base.find("base", moved_to=moved_to))
+    return open_tensors(folder.llm_base.find(moved_to=moved_to))
 
 
 def _stored_type(tensors: Tensors, dtype: torch.dtype) -> torch.dtype | None:

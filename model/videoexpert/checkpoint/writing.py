@@ -31,6 +31,9 @@ BASE = "base"
 SENTENCES = "sentences"
 """The folder of the sentence encoder of a match channel."""
 
+LOOKS_TOKENIZER = "image-text.json"
+"""In that folder: the tokenizer of an image-text encoder, where one looks."""
+
 SCHEMA = "vex.model/1"
 
 _SHARD_BYTES = 4 * 2**30

@@ -13,6 +13,9 @@ from videoexpert.errors import ExtraMissingError
 
 _NAMES = {"sdpa": "sdpa", "eager": "eager", "flash": "flash_attention_2"}
 
+_POSITIONS = "position_ids"
+"""A buffer that counts from 0."""
+
 _Module = TypeVar("_Module", bound=nn.Module)
 
 
@@ -43,8 +46,12 @@ def allocate(module: _Module, device: torch.device | str) -> _Module:
     # As `to_empty` does; but `empty_like` on the meta device has torch import its compiler, which takes a second.
     module._apply(lambda tensor: torch.empty(tensor.shape, dtype=tensor.dtype, device=device))  # type: ignore[no-untyped-call]
     for part in module.modules():
-        if names := part._non_persistent_buffers_set:
+        names = set(part._non_persistent_buffers_set)
+        if _POSITIONS in names:
+            positions = part.get_buffer(_POSITIONS)
+            setattr(part, _POSITIONS, torch.arange(positions.shape[-1], device=device).expand(positions.shape))
+        if names - {_POSITIONS}:
             fresh = type(part)(part.config).to(device)
-            for name in names:
+            for name in names - {_POSITIONS}:
                 setattr(part, name, fresh.get_buffer(name))
     return module

@@ -6,7 +6,7 @@ It needs no language model, and neither does importing this.
 import torch
 from torch import Tensor, nn
 
-from videoexpert.config import EfficientNetConfig, VideoExpertConfig
+from videoexpert.config import Classifying, VideoExpertConfig
 from videoexpert.nn.locator import LocatorOutput
 from videoexpert.nn.match import Matcher
 
@@ -23,7 +23,7 @@ class Finder(nn.Module):
         self.config = config
         vision = config.vision
         self.classifier = self.match = None
-        if isinstance(vision, EfficientNetConfig):
+        if isinstance(vision, Classifying):
             self.classifier = nn.Linear(vision.features, vision.classes).float().requires_grad_(False)
         if config.match and config.sentences and self.classifier is not None:
             classes, width = self.classifier.out_features, config.sentences.hidden
@@ -45,7 +45,8 @@ class Finder(nn.Module):
         return next(self.parameters()).dtype
 
     def match_frames(self, seen: Tensor, queries: Tensor | None) -> LocatorOutput:
-        """The match channel's word alone about one video. seen: [T, D]. queries: [n, E]; None: anything that it knows.
+        """The match channel's word alone about one video. seen: [T, D]. queries: [n, E], or [n, E + D] where an
+        image-text encoder says how each looks, as one more row of the classifier; None: anything that it knows.
 
         Anything is one answer: at each frame that of the class, of the surest ones, which fits it best.
         """
@@ -57,5 +58,8 @@ class Finder(nn.Module):
     def _match(self, seen: Tensor, queries: Tensor, owners: Tensor) -> LocatorOutput:
         if self.match is None or self.classifier is None:
             raise ValueError("the model has no match channel")
-        matched: LocatorOutput = self.match(self.classifier(seen.float()), queries, owners)
+        seen, width = seen.float(), self.match.names.shape[1]
+        looks = queries[:, width:]
+        own = (seen[owners] @ looks[..., None]).squeeze(-1) if looks.shape[1] else None
+        matched: LocatorOutput = self.match(self.classifier(seen), queries[:, :width], owners, own)
         return matched

@@ -22,6 +22,9 @@ _WIDTH = 32
 _SHARPNESS = 2.0
 """What logits are multiplied by where shots are found: the classifier is less sure than it is right."""
 
+_FALL = 4.0
+"""So many logits below its best frame a query is e times less likely."""
+
 _FLAT = 0.01
 """Deviation over the frames below which a curve counts as flat."""
 
@@ -33,6 +36,9 @@ class Matcher(nn.Module):
     """From class logits of frames and vectors of queries to scores, windows and whether it is there at all.
 
     names: [C, E], unit vectors of the classes' names. A class whose logits are -inf is one that is not known.
+
+    Where an image-text encoder looks, a query is itself something that it can see: one more class, beside the others,
+    whose name is the query.
 
     A shot goes on showing what it shows: once trained, what is heard of each frame, and what is said of it, is drawn
     halfway to the mean of its shot. In training every frame stands for itself, which is the harder exercise.
@@ -51,13 +57,17 @@ class Matcher(nn.Module):
         self.head = nn.Conv1d(config.width, 3, config.kernel, padding=config.kernel // 2)
         self.presence = nn.Sequential(nn.Linear(_STATISTICS, _WIDTH), nn.ReLU(), nn.Linear(_WIDTH, 1))
 
-    def forward(self, logits: Tensor, queries: Tensor, owners: Tensor) -> LocatorOutput:
-        """logits: [B, T, C]; queries: [n, E], unit vectors; owners: [n], the sample that each asks about."""
+    def forward(self, logits: Tensor, queries: Tensor, owners: Tensor, own: Tensor | None = None) -> LocatorOutput:
+        """logits: [B, T, C]; queries: [n, E], unit vectors; owners: [n], the sample that each asks about.
+
+        own: [n, T], the logits of the queries themselves, as classes; None where they have none.
+        """
         logits = logits.float()
         shots = None if self.training else _shots(logits)
         if shots is not None:
             logits = _steadied(logits, shots)
-        channels, nearest = self.channels(logits, queries.float(), owners)
+            own = None if own is None else _steadied(own[..., None], shots[owners]).squeeze(-1)
+        channels, nearest = self.channels(logits, queries.float(), owners, own)
         states = self.rise(channels).relu()
         states = states + self.around(states).relu()
         scores, spans = self.head(states).transpose(1, 2).split((1, 2), dim=-1)
@@ -77,7 +87,9 @@ class Matcher(nn.Module):
         inside = torch.logit(found.scores[best, frames], eps=1e-6)
         return LocatorOutput(inside[None], found.span_logits[best, frames][None])
 
-    def channels(self, logits: Tensor, queries: Tensor, owners: Tensor) -> tuple[Tensor, Tensor]:
+    def channels(
+        self, logits: Tensor, queries: Tensor, owners: Tensor, own: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """What the head sees: [n, 7, T], and how near the nearest name is to each query: [n, 1].
 
         The cosine of query and frame; the share of the classes that the query means; how far the logits of these
@@ -87,17 +99,24 @@ class Matcher(nn.Module):
         names, queries = self._compared(queries)
         known = torch.isfinite(logits).all(dim=1)  # [B, C]
         chances = logits.softmax(dim=-1)
-        frames = F.normalize(chances @ names, dim=-1)  # [B, T, E]
-        cosine = (frames[owners] @ queries[..., None]).squeeze(-1)  # [n, T]
+        top = chances.topk(self.likeliest, dim=-1)
+        shown = chances @ names  # [B, T, E]
         similar = (queries @ names.t()).masked_fill(~known[owners], -1)  # [n, C]
         nearest = similar.amax(dim=-1, keepdim=True)
         narrow, wide = (((similar - nearest) / width.exp()).exp() for width in self.log_temperature)
-        top = chances.topk(self.likeliest, dim=-1)
         picked = top.indices[owners]
         share = (top.values[owners] * narrow[:, None].expand(-1, picked.shape[1], -1).gather(-1, picked)).sum(dim=-1)
         above = logits.masked_fill(~known[:, None], 0.0)
         above = above - above.mean(dim=1, keepdim=True)
         rise = (above[owners] @ (wide / wide.sum(dim=-1, keepdim=True))[..., None]).squeeze(-1)
+        frames = shown[owners]
+        if own is not None:
+            chance = _chance(own, logits.logsumexp(dim=-1)[owners])
+            frames = (1 - chance)[..., None] * frames + chance[..., None] * queries[:, None]
+            share = (1 - chance) * share + chance
+            rise = (rise + own - own.mean(dim=-1, keepdim=True)) / 2
+            nearest = (nearest + 1) / 2
+        cosine = (F.normalize(frames, dim=-1) @ queries[..., None]).squeeze(-1)  # [n, T]
         best = (cosine + share + rise / 5).argmax(dim=-1)
         alike = _likeness(above)[owners, best]
         curves = (4 * cosine, 4 * share, rise)
@@ -125,6 +144,14 @@ def _steadied(values: Tensor, means: Tensor) -> Tensor:
     finite = values.isfinite()
     steady = values.masked_fill(~finite, 0.0)
     return ((steady + means @ steady) / 2).where(finite, values)
+
+
+def _chance(own: Tensor, others: Tensor) -> Tensor:
+    """How likely each frame shows the query itself: [n, T]. own: its logits; others: that of all classes together.
+
+    What fits it far less than its best frame does is something else, though it may have no name among the classes.
+    """
+    return torch.sigmoid(own - others) * ((own - own.amax(dim=-1, keepdim=True)) / _FALL).exp()
 
 
 def _standard(curve: Tensor) -> Tensor:

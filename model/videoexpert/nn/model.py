@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from transformers.cache_utils import Cache
 
-from videoexpert.config import Attention, EfficientNetConfig, VideoExpertConfig
+from videoexpert.config import Attention, Classifying, VideoExpertConfig
 from videoexpert.nn.building import allocate, attention_name, building
 from videoexpert.nn.compressor import spatial_compress
 from videoexpert.nn.experts import ROWS, add_experts, hold_experts
@@ -55,7 +55,7 @@ class VideoExpert(Finder):
         like = self._embedding.weight
         hidden = like.shape[1]
         vision = config.vision
-        if config.projector == "spelled" and isinstance(vision, EfficientNetConfig):
+        if config.projector == "spelled" and isinstance(vision, Classifying):
             spelling = SpellingProjector(vision.features, hidden, classes=vision.classes, sharpness=config.sharpness)
             self.projector = spelling.to(like)
         else:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from videoexpert.config import EfficientNetConfig, VisionConfig
+from videoexpert.config import AnyVision
 from videoexpert.nn.cores import each_core
 
 AT_ONCE = 16
@@ -16,7 +16,7 @@ AT_ONCE = 16
 class VisionTower(nn.Module):
     """A frozen vision encoder. network: the module whose parameters are stored, by the names that it gives them."""
 
-    config: VisionConfig | EfficientNetConfig
+    config: AnyVision
 
     @property
     @abstractmethod

@@ -4,37 +4,17 @@ from typing import TYPE_CHECKING, overload
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from videoexpert.config import Attention, EfficientNetConfig, VisionConfig
+from videoexpert.config import AnyVision, Attention, ImageTextConfig, VisionConfig
 from videoexpert.nn.building import allocate, attention_name, building
 from videoexpert.nn.efficientnet import EfficientNetTower
+from videoexpert.nn.imagetext import ImageTextTower, build_sides, prepare_pixels
 from videoexpert.nn.tower import VisionTower
 
 if TYPE_CHECKING:
     from transformers import CLIPVisionModelWithProjection
 
-__all__ = ["ClipTower", "EfficientNetTower", "VisionTower", "build_tower", "prepare_pixels"]
-
-_MEAN = (0.48145466, 0.4578275, 0.40821073)
-_DEVIATION = (0.26862954, 0.26130258, 0.27577711)
-
-
-def prepare_pixels(frames: Tensor, size: int) -> Tensor:
-    """Frames as the tower expects them: short side to `size` (bicubic), centre crop, CLIP normalisation (spec §0).
-
-    frames: [T, 3, height, width], uint8 RGB. Returns [T, 3, size, size], float32.
-    """
-    height, width = frames.shape[-2:]
-    short = min(height, width)
-    pixels = frames.float() / 255
-    if short != size:
-        scaled = (size * height // short, size * width // short)
-        pixels = F.interpolate(pixels, scaled, mode="bicubic", antialias=True).clamp(0, 1)
-    height, width = pixels.shape[-2:]
-    top, left = round((height - size) / 2), round((width - size) / 2)
-    pixels = pixels[..., top : top + size, left : left + size]
-    return (pixels - pixels.new_tensor(_MEAN)[:, None, None]) / pixels.new_tensor(_DEVIATION)[:, None, None]
+__all__ = ["ClipTower", "EfficientNetTower", "ImageTextTower", "VisionTower", "build_tower", "prepare_pixels"]
 
 
 class ClipTower(VisionTower):
@@ -77,7 +57,7 @@ def build_tower(
 
 @overload
 def build_tower(
-    config: VisionConfig | EfficientNetConfig,
+    config: AnyVision,
     *,
     attn: Attention = ...,
     device: torch.device | str = ...,
@@ -87,7 +67,7 @@ def build_tower(
 
 
 def build_tower(
-    config: VisionConfig | EfficientNetConfig,
+    config: AnyVision,
     *,
     attn: Attention = "sdpa",
     device: torch.device | str = "cpu",
@@ -99,8 +79,16 @@ def build_tower(
     Raises ExtraMissingError where flash attention is asked for and not installed.
     """
     with building(device=device if initialise else "meta", dtype=dtype):
-        tower = _clip(config, attn) if isinstance(config, VisionConfig) else EfficientNetTower(config)
+        tower = _tower(config, attn)
     return tower if initialise or torch.device(device).type == "meta" else allocate(tower, device)
+
+
+def _tower(config: AnyVision, attn: Attention) -> VisionTower:
+    if isinstance(config, VisionConfig):
+        return _clip(config, attn)
+    if isinstance(config, ImageTextConfig):
+        return ImageTextTower(config, build_sides(config, attn))
+    return EfficientNetTower(config)
 
 
 def _clip(config: VisionConfig, attn: Attention) -> ClipTower:

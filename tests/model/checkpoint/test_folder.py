@@ -217,10 +217,10 @@ def test_a_base_that_moved(model: VideoExpert, folder: Path, tmp_path: Path) -> 
     (tmp_path / "clip").rename(tmp_path / "away")
     with pytest.raises(CheckpointError, match="the weights that the model builds on are gone") as raised:
         load_model(folder)
-    assert raised.value.hint == "say where they are now with --base"
+    assert raised.value.hint == "put them back there, or make the model again from where they are now"
     with pytest.raises(CheckpointError, match="are gone") as raised:
         load_vision(folder)
-    assert raised.value.hint == "say where they are now with --clip"
+    assert raised.value.hint == "put them back there, or make the model again from where they are now"
     same_weights(model, load_model(folder, merge=False, base=tmp_path / "elsewhere"))
     load_vision(folder, clip=tmp_path / "away")
 

@@ -55,6 +55,43 @@ def test_a_class_that_is_not_known_is_not_seen() -> None:
     assert hidden[0, 0].max() < known[0, 0].max() and other.item() < nearest.item()
 
 
+def test_a_query_that_can_be_seen_itself_is_one_more_class() -> None:
+    """A class that the classifier does not know, told to it by the query's own logits, is as one that it knows."""
+    match = matcher()
+    logits = showing((3, 5, 15), (7, 20, 35))
+    own = logits[..., 3].clone()
+    known, _ = match.channels(logits, *one(match.names[3]))
+    logits[..., 3] = -torch.inf
+    without, _ = match.channels(logits, *one(match.names[3]))
+    told, _ = match.channels(logits, *one(match.names[3]), own)
+    cosine, share = 0, 2
+    for curve in (cosine, share):
+        inside = told[0, curve, 5:15]
+        torch.testing.assert_close(inside, known[0, curve, 5:15], rtol=0.1, atol=0.0)
+        assert inside.min() > 2 * without[0, curve, 5:15].max()
+    assert told[0, share, 20:35].max() < 0.1
+
+
+def test_the_best_frame_is_what_is_meant_where_no_name_explains_the_others() -> None:
+    """All frames fit the query better than any name; some fit it far better than the others."""
+    match = matcher()
+    own = torch.full((1, FRAMES), 12.0)
+    own[0, 5:15] = 24.0
+    channels, _ = match.channels(showing(), *one(F.normalize(torch.randn(WIDTH), dim=-1)), own)
+    share = channels[0, 2]
+    assert share[5:15].min() > 3.9 and share[15:].max() < 1
+
+
+def test_queries_that_can_be_seen_do_not_mix() -> None:
+    match = matcher()
+    videos = torch.cat((showing((3, 5, 15)), showing((7, 20, 30))))
+    owners, queries, own = torch.tensor([1, 0]), match.names[[7, 3]], torch.randn(2, FRAMES)
+    together = match(videos, queries, owners, own)
+    for row, owner in enumerate(owners):
+        alone = match(videos[owner][None], *one(queries[row]), own[row : row + 1])
+        torch.testing.assert_close(together.scores[row : row + 1], alone.scores)
+
+
 def test_queries_about_several_videos_do_not_mix() -> None:
     match = matcher()
     first, second = showing((3, 5, 15)), showing((7, 20, 30))

@@ -19,6 +19,10 @@ class Vocabulary:
         """
         return [", ".join((*names, *self.kinds_of(index))) for index, names in enumerate(self.names)]
 
+    def described(self, index: int) -> tuple[str, ...]:
+        """The first name of a class, and the narrowest kind that it is of."""
+        return (self.names[index][0], *self.kinds_of(index)[:1])
+
     def kinds_of(self, index: int) -> list[str]:
         """The kinds that a class is of, the narrowest first."""
         kinds = [kind for kind, classes in self.kinds.items() if index in classes]
