@@ -6,8 +6,9 @@
 With --images, videos are rendered from the photographs of the folder (see rendering.py) and asked about: class names,
 other phrasings, kinds of things ("a dog"), names while the classifier does not know the class (hidden), things that are
 not there; captions and choices of models. Numbers are means over the seeds with the half-width of their 95 % interval
-(Student's t). With --records, the questions are those of a file about real footage: JSON lines with video (a file
-beside it), duration, query, and relevant_windows in seconds.
+(Student's t); a second table has the differences from ConSE on the same videos. With --records, the questions are those
+of a file about real footage: JSON lines with video (a file beside it), duration, query, and relevant_windows in
+seconds.
 
 The classes are split in two: dev has those whose index is divisible by four, test the others. Whatever is chosen by
 looking at videos is chosen on dev.
@@ -67,6 +68,9 @@ Row = dict[str, float]
 
 STUDENT = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}
 """The 97.5 % quantile of Student's t for so many seeds."""
+
+CONSE = "ConSE"
+"""What models are compared with, video by video."""
 
 _SHOWN = {"R1@0.3": "R@.3", "R1@0.5": "R@.5", "R1@0.7": "R@.7", "mIoU": "mIoU"}
 
@@ -221,6 +225,18 @@ def print_table(rows: Mapping[str, Sequence[Row]]) -> None:
         print(f"{column:<18}" + "".join(f"{cell:>{width}}" for cell in cells))
 
 
+def differences(rows: Mapping[str, Sequence[Row]], *, base: str) -> dict[str, list[Row]]:
+    """How much better each other answerer does than `base`, seed by seed, in the columns that both have."""
+    return {
+        f"{name} - {base}": [
+            {column: mine[column] - theirs[column] for column in mine if column in theirs}
+            for mine, theirs in zip(rows[name], rows[base], strict=True)
+        ]
+        for name in rows
+        if name != base
+    }
+
+
 def _cell(values: Sequence[float]) -> str:
     if not values:
         return "-"
@@ -273,7 +289,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3, help="how many sets to render (default 3)")
     parser.add_argument("--split", choices=get_args(Split), default="all", help="the classes to show (default all)")
     given = parser.parse_args()
-    answerers: dict[str, Answers] = {"whole video": whole_video, "random": random_span, "ConSE": Conse()}
+    answerers: dict[str, Answers] = {"whole video": whole_video, "random": random_span, CONSE: Conse()}
     answerers |= {Path(name).name: Asked(name) for name in given.model}
     answered: dict[str, list[Answered]] = {name: [] for name in answerers}
     with tempfile.TemporaryDirectory() as folder:
@@ -283,9 +299,11 @@ def main() -> None:
                 set_name = f"{name}, seed {seed}"
                 answered[name].append(score_set(answers, videos, rendered=given.images is not None, name=set_name))
     thresholds = {name: answers.threshold for name, answers in answerers.items() if isinstance(answers, Asked)}
-    print_table(
-        {name: [columns(asked, threshold=thresholds.get(name)) for asked in answered[name]] for name in answered}
-    )
+    rows = {name: [columns(asked, threshold=thresholds.get(name)) for asked in answered[name]] for name in answered}
+    print_table(rows)
+    if thresholds:
+        print()
+        print_table(differences({name: rows[name] for name in (CONSE, *thresholds)}, base=CONSE))
     for name, threshold in thresholds.items():
         if threshold is not None:
             print_reliability(name, answered[name])

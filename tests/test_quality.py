@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.quality import split_classes
+from benchmarks.quality import differences, split_classes
 from benchmarks.scores import (
     area_under_curve,
     calibration_error,
@@ -87,3 +87,11 @@ def test_no_class_is_in_both_parts() -> None:
     dev, test = set(split_classes("dev")), set(split_classes("test"))
     assert not dev & test and dev | test == set(split_classes("all")) == set(range(1000))
     assert len(dev) == 250
+
+
+def test_differences_are_taken_seed_by_seed_where_both_have_a_number() -> None:
+    rows = {
+        "plain": [{"a": 0.5, "b": 1.0}, {"a": 0.7, "b": 1.0}],
+        "model": [{"a": 0.75, "c": 1.0}, {"a": 0.7, "b": 0.5}],
+    }
+    assert differences(rows, base="plain") == {"model - plain": [{"a": 0.25}, {"a": 0.0, "b": -0.5}]}

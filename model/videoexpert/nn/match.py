@@ -25,6 +25,9 @@ _SHARPNESS = 2.0
 _FALL = 4.0
 """So many logits below its best frame a query is e times less likely."""
 
+_STRANGE = 1.5
+"""Logits that a query without a name gains where frames are strange by a deviation."""
+
 _FLAT = 0.01
 """Deviation over the frames below which a curve counts as flat."""
 
@@ -42,6 +45,9 @@ class Matcher(nn.Module):
 
     A shot goes on showing what it shows: once trained, what is heard of each frame, and what is said of it, is drawn
     halfway to the mean of its shot. In training every frame stands for itself, which is the harder exercise.
+
+    What the classifier has no class for looks strange to it: once trained, a query far from every name is looked for
+    rather in frames where nothing is recognised.
     """
 
     def __init__(self, config: MatchConfig, *, classes: int, width: int) -> None:
@@ -72,6 +78,8 @@ class Matcher(nn.Module):
         states = states + self.around(states).relu()
         scores, spans = self.head(states).transpose(1, 2).split((1, 2), dim=-1)
         if shots is not None:
+            if own is None:
+                scores = scores + ((1 - nearest / 4).clamp(min=0) * _strangeness(logits)[owners])[..., None]
             scores = _steadied(scores, shots[owners])
         raw = channels[:, : 2 * _RAW : 2]
         statistics = torch.cat((raw.amax(-1), raw.mean(-1), raw.std(-1), nearest), dim=-1)
@@ -152,6 +160,11 @@ def _chance(own: Tensor, others: Tensor) -> Tensor:
     What fits it far less than its best frame does is something else, though it may have no name among the classes.
     """
     return torch.sigmoid(own - others) * ((own - own.amax(dim=-1, keepdim=True)) / _FALL).exp()
+
+
+def _strangeness(logits: Tensor) -> Tensor:
+    """How much less than elsewhere in the video the classifier recognises anything: [B, T]. logits: [B, T, C]."""
+    return -_STRANGE * _standard(logits.amax(dim=-1))
 
 
 def _standard(curve: Tensor) -> Tensor:

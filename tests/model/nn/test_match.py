@@ -55,6 +55,21 @@ def test_a_class_that_is_not_known_is_not_seen() -> None:
     assert hidden[0, 0].max() < known[0, 0].max() and other.item() < nearest.item()
 
 
+def test_what_has_no_name_is_looked_for_where_nothing_is_recognised() -> None:
+    """A query far from all names gains in frames that look like nothing known; a name gains nothing there."""
+    match = matcher()
+    logits = showing((3, 0, 10), (7, 20, 30), (9, 30, 40))
+    unnamed = F.normalize(torch.randn(WIDTH), dim=-1)
+    strange = torch.zeros(FRAMES, dtype=torch.bool)
+    strange[10:20] = True
+    for query, gains in ((unnamed, True), (match.names[3], False)):
+        told = match(logits, *one(query)).class_logits[0]
+        match.train()  # where each frame stands for itself, and nothing is added
+        plain = match(logits, *one(query)).class_logits[0]
+        match.eval()
+        assert ((told - plain)[strange].min() > (told - plain)[~strange].max()) == gains
+
+
 def test_a_query_that_can_be_seen_itself_is_one_more_class() -> None:
     """A class that the classifier does not know, told to it by the query's own logits, is as one that it knows."""
     match = matcher()
