@@ -132,6 +132,17 @@ def test_a_recipe_gives_a_model_and_the_same_weights_each_time(
     assert (again.code, again.err) == (1, f"error: {made[0]}: exists already; choose another one with --out\n")
 
 
+def test_a_larger_setting_is_a_model_too(vex: Vex, home: dict[str, str], video: str, tmp_path: Path) -> None:
+    recipe = tmp_path / "large.yaml"
+    recipe.write_text(f"{RECIPE}device: auto\nrank: 16\nwidth: 128\n")
+    out = tmp_path / "large"
+    ask(vex, home, "finetune", str(recipe), "--out", str(out))
+    config = json.loads((out / "config.json").read_bytes())["model"]
+    assert (config["experts"]["rank"], config["experts"]["alpha"], config["match"]["width"]) == (16, 32.0, 128)
+    ask(vex, home, "ground", video, "a cat", "-m", str(out))
+    ask(vex, home, "caption", video, "-m", str(out), "--max-tokens", "4")
+
+
 def test_a_recipe_says_what_it_would_take_and_which_option_is_not_for_it(
     vex: Vex, home: dict[str, str], tmp_path: Path
 ) -> None:

@@ -42,15 +42,23 @@ def fetch_parts(console: Console, name: str, parts: "Sequence[Part]", origin: "O
 
 @contextmanager
 def _told(console: Console, name: str, parts: "Sequence[Part]", origin: "Origin") -> "Iterator[OnProgress]":
-    """Say what will be downloaded for these parts; yield what shows on a bar how far it is."""
+    """Yield what says once that these parts are downloaded, or waited for, and shows on a bar how far that is."""
     from videoexpert.hub import home_folder, size_to_fetch
 
-    size = size_to_fetch(parts)
-    if size and origin.folder is None and not origin.offline:
-        console.note(f"{name}: downloading {megabytes(size)} once, to {home_folder()}")
-    with console.progress(f"fetching {name}", total=size or None) as bar:
+    said: set[str] = set()
+
+    def say(text: str) -> None:
+        if text not in said:
+            console.note(f"{name}: {text}")
+            said.add(text)
+
+    with console.progress(f"fetching {name}", total=size_to_fetch(parts) or None) as bar:
 
         def show(progress: "Progress") -> None:
+            if progress.waiting:
+                say("waiting for another vex, which is getting it")
+            elif origin.folder is None and progress.done == 0:
+                say(f"downloading {megabytes(progress.total)} once, to {home_folder()}")
             far = (
                 f": {megabytes(progress.done)} of {megabytes(progress.total)}" if progress.done < progress.total else ""
             )

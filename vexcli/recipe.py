@@ -50,7 +50,7 @@ def train_recipe(context: typer.Context, data: list[str], out: Path, *, offline:
         return
     check_new(out)
     parts = fetch_parts(console, nano.name, nano.parts, Origin(offline=offline))
-    console.note("nano: " + ", then ".join(f"{steps} steps of {stage}" for stage, steps in stages.items()))
+    console.note("nano: training, " + ", then ".join(f"{stage} {steps} steps" for stage, steps in stages.items()))
     with ExitStack() as bars:
         run_recipe(file, parts, out, on_step=_Bars(console, bars))
     console.data(str(out))

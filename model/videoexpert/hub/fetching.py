@@ -14,11 +14,12 @@ from videoexpert.hub.web import download, hub_url
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far fetching is. what: it is at. done, total: bytes of everything."""
+    """How far fetching is. what: it is at. done, total: bytes of everything. waiting: for another process."""
 
     what: str
     done: int
     total: int
+    waiting: bool = False
 
 
 OnProgress = Callable[[Progress], None]
@@ -50,7 +51,7 @@ def fetch(parts: Sequence[Part], store: PartStore, origin: Origin, *, on_progres
         if origin.folder is not None and not origin.folder.is_dir():
             raise DownloadError(f"{origin.folder}: no such folder")
         total = download_size(missing)
-        with store.locked(on_wait=lambda: on_progress(Progress("waiting for another vex", 0, total))):
+        with store.locked(on_wait=lambda: on_progress(Progress("waiting for another vex", 0, total, waiting=True))):
             _fetch_missing(missing_parts(missing, store), store, origin, on_progress)
     return {part.name: store.path(part) for part in parts}
 

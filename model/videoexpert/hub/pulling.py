@@ -63,9 +63,10 @@ def pull(known: KnownModel, origin: Origin, *, again: bool = False, on_progress:
     if not known.parts:
         raise CheckpointError(f"{known.name}: cannot be pulled", hint=known.source)
     parts = fetch(known.parts, store, origin, on_progress=on_progress)
-    with store.locked(on_wait=lambda: on_progress(Progress("waiting for another vex", known.size, known.size))):
+    size = known.size
+    with store.locked(on_wait=lambda: on_progress(Progress("waiting for another vex", size, size, waiting=True))):
         if again or not is_pulled(known):  # another process may just have made it
-            on_progress(Progress("making the model", known.size, known.size))
+            on_progress(Progress("making the model", size, size))
             _make(known, parts, folder)
     return folder
 

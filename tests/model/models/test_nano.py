@@ -218,7 +218,22 @@ def test_the_recipe_beside_the_program_can_be_read() -> None:
     assert recipe.match.steps > 0 and recipe.language.steps > 0
 
 
-@pytest.mark.parametrize("words", ["seeds: 1", "match: {step: 1}", "dtype: int8", "[1, 2]", "match: 3", "a: [", ""])
+NO_RECIPES = (
+    "seeds: 1",
+    "match: {step: 1}",
+    "dtype: int8",
+    "device: abacus",
+    "rank: 0",
+    "width: wide",
+    "threads: true",
+    "[1, 2]",
+    "match: 3",
+    "a: [",
+    "",
+)
+
+
+@pytest.mark.parametrize("words", NO_RECIPES)
 def test_what_is_no_recipe_is_refused(tmp_path: Path, words: str) -> None:
     file = tmp_path / "recipe.yaml"
     file.write_text(words)

@@ -76,9 +76,10 @@ def train_language(
         optimiser, options.learning_rate, total_steps=options.steps, pct_start=0.05
     )
     model.train()
+    device = model.device
     for step in range(options.steps):
         ids, labels, lengths, visual = _batch(model.projector, maker, words, tokenizer, options)
-        losses = model(ids, visual, lengths=lengths, labels=labels).loss
+        losses = model(ids.to(device), visual.to(device), lengths=lengths, labels=labels.to(device)).loss
         losses.total.backward()
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimiser.step()

@@ -1,7 +1,7 @@
 """nano, put together: the parts as they are served, and what vex trained, which lies beside this file."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ THRESHOLD = 0.3
 """Of a moment's score: below it what was asked for counts as not found."""
 
 _SECONDS = 100.0
+_ALPHA = 2.0  # for each rank
 _SHARPNESS = 2.0  # the classifier is less sure than it is right
 _MARKS = ("\n", " or", ",")
 
@@ -53,6 +54,14 @@ class Ingredients:
     tower: Tensors
     classifier: Tensors
     sentences: dict[str, Path]
+
+    def sized(self, *, rank: int, width: int) -> "Ingredients":
+        """The same for a model with experts of this rank and a head of this width in its match channel."""
+        assert self.config.match is not None
+        experts = replace(self.config.experts, rank=rank, alpha=_ALPHA * rank)
+        return replace(
+            self, config=replace(self.config, experts=experts, match=replace(self.config.match, width=width))
+        )
 
     def fixed(self) -> Tensors:
         """Those tensors of the model that are neither the base's nor trained."""
@@ -79,7 +88,7 @@ def nano_config(llm: Mapping[str, Any]) -> VideoExpertConfig:
         projector="spelled",
         sharpness=_SHARPNESS,
         compressor=CompressorConfig(variant="only_cls"),
-        experts=ExpertConfig(rank=8, alpha=16.0, dropout=0.0),
+        experts=ExpertConfig(rank=8, alpha=8 * _ALPHA, dropout=0.0),
         locator=LocatorConfig(decoding="regions"),
         match=MatchConfig(alone=True, threshold=THRESHOLD),
         sentences=SentenceConfig(),

@@ -76,11 +76,12 @@ def train_match(
     optimiser = torch.optim.AdamW(groups)
     rates = [options.turn_learning_rate, options.learning_rate]
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, total_steps=options.steps)
-    known = _Vectors(vectors)
+    known, device = _Vectors(vectors), matcher.turn.weight.device
     matcher.train()
     for step in range(options.steps):
         logits, lessons, owners = _draw(maker, words, options)
-        located = matcher(logits, known([lesson.query for lesson in lessons]), torch.tensor(owners))
+        queries = known([lesson.query for lesson in lessons])
+        located = matcher(logits.to(device), queries.to(device), torch.tensor(owners, device=device))
         assert located.presence_logits is not None
         loss = match_loss(located.class_logits, located.presence_logits, lessons)
         optimiser.zero_grad()
@@ -93,9 +94,9 @@ def train_match(
 
 def match_loss(scores: Tensor, presence: Tensor, lessons: Sequence[Lesson]) -> Tensor:
     """Which frames, of what is there; and whether it is there. scores: [n, T] and presence: [n], logits."""
-    there = torch.tensor([lesson.inside is not None for lesson in lessons]).float()
+    there = torch.tensor([lesson.inside is not None for lesson in lessons]).float().to(scores.device)
     blank = torch.zeros(scores.shape[1])
-    inside = torch.stack([blank if lesson.inside is None else lesson.inside for lesson in lessons])
+    inside = torch.stack([blank if lesson.inside is None else lesson.inside for lesson in lessons]).to(scores.device)
     weight = torch.where(inside > 0, 1.0, _OUTSIDE)
     frames = F.binary_cross_entropy_with_logits(scores, inside, weight=weight, reduction="none").mean(dim=-1)
     return (frames * there).sum() / there.sum().clamp(min=1) + _PRESENCE * F.binary_cross_entropy_with_logits(

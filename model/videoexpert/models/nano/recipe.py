@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 import yaml
@@ -17,12 +17,14 @@ from videoexpert.atomic import prepare_folder, temporary_folder
 from videoexpert.checkpoint.sentences import read_sentence_files
 from videoexpert.checkpoint.tensors import StoredTensor
 from videoexpert.checkpoint.writing import CARD
+from videoexpert.device import choose_device
 from videoexpert.errors import OutputError, TrainingError
 from videoexpert.models.nano.language import LanguageTraining, train_language
 from videoexpert.models.nano.making import TRAINED, Ingredients, open_parts, write_nano
 from videoexpert.models.nano.matching import MatchTraining, OnLoss, train_match
 from videoexpert.models.nano.training import start_model, timeline_maker, trained_tensors
 from videoexpert.models.nano.words import read_vocabulary
+from videoexpert.options import DeviceName
 
 LOG = "training.jsonl"
 
@@ -36,13 +38,28 @@ _DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """seed: of everything that is drawn. threads: of the CPU. dtype: what the language model computes in."""
+    """seed: of everything that is drawn. threads: of the CPU. dtype: what the language model computes in.
+
+    device: where it is trained; only the CPU gives the same weights each time. rank: of the experts; width: of the
+    match channel's head.
+    """
 
     seed: int = 0
     threads: int = 2
     dtype: Literal["bfloat16", "float32"] = "bfloat16"
+    device: DeviceName = "cpu"
+    rank: int = 8
+    width: int = 96
     match: MatchTraining = field(default_factory=MatchTraining)
     language: LanguageTraining = field(default_factory=LanguageTraining)
+
+    def __post_init__(self) -> None:
+        for name in ("threads", "rank", "width"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name} must be a whole number above 0, got {value!r}")
+        if self.device not in get_args(DeviceName):
+            raise ValueError(f"device must be one of {', '.join(get_args(DeviceName))}, got {self.device!r}")
 
 
 def read_recipe(file: Path) -> Recipe:
@@ -87,16 +104,17 @@ def check_new(out: Path) -> None:
 def run_recipe(file: Path, parts: Mapping[str, Path], out: Path, *, on_step: OnStep) -> None:
     """Train nano from its parts as the recipe says, and write the model folder `out`, whole or not at all.
 
-    On one machine the same recipe gives the same weights. Raises TrainingError for the recipe, CheckpointError for a
-    part, OutputError where `out` holds something or cannot be written.
+    On one machine's CPU the same recipe gives the same weights. Raises TrainingError for the recipe, CheckpointError
+    for a part, DeviceError where there is no such device, OutputError where `out` holds something or cannot be written.
     """
     recipe = read_recipe(file)
     check_new(out)
+    device = choose_device(recipe.device)
     torch.set_num_threads(recipe.threads)
-    ingredients, words = open_parts(parts), read_vocabulary()
+    ingredients, words = open_parts(parts).sized(rank=recipe.rank, width=recipe.width), read_vocabulary()
     assert ingredients.config.sentences is not None
     sentences = read_sentence_files(ingredients.sentences, ingredients.config.sentences)
-    model = start_model(ingredients, words, sentences, seed=recipe.seed)
+    model = start_model(ingredients, words, sentences, seed=recipe.seed).to(device)
     log: list[dict[str, Any]] = []
     assert model.match is not None
     maker = timeline_maker(model, seed=recipe.seed)

@@ -47,7 +47,7 @@ def start_model(ingredients: Ingredients, words: Vocabulary, sentences: Sentence
 def timeline_maker(model: VideoExpert, *, seed: int, doubtful: float = 0.0) -> TimelineMaker:
     """What draws timelines for a model, from its classifier. doubtful: see `TimelineMaker`."""
     assert model.classifier is not None
-    weight, bias = (parameter.detach() for parameter in (model.classifier.weight, model.classifier.bias))
+    weight, bias = (parameter.detach().cpu() for parameter in (model.classifier.weight, model.classifier.bias))
     return TimelineMaker(weight, bias, frames=model.config.frames, seed=seed, doubtful=doubtful)
 
 
@@ -62,4 +62,4 @@ def trained_tensors(model: VideoExpert, ingredients: Ingredients) -> dict[str, T
                 tensors[name] = parameter
         elif len(parameter) > (rows := ingredients.base[known].shape[0]):
             tensors[f"{name}:new_rows"] = parameter[rows:]
-    return {name: tensor.detach().to(torch.float16).contiguous() for name, tensor in tensors.items()}
+    return {name: tensor.detach().cpu().to(torch.float16).contiguous() for name, tensor in tensors.items()}
