@@ -9,15 +9,17 @@ from hashlib import sha256
 from importlib.resources import files
 from itertools import accumulate
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from conftest import Ran, Vex
 from tiny_image_text import colour_clip, write_colours, write_image_text
 
 from vexcli.demonstration import make_video
-from videoexpert.errors import DownloadError
+from videoexpert.errors import DownloadError, OutputError
 from videoexpert.hub import Origin, fetch, home_folder, known_model, part_store, pull
 from videoexpert.hub.photos import PHOTOS
+from videoexpert.models.nano.recipe import Step, run_recipe
 from videoexpert.timeline import Span
 
 TRUTH = {"a cat": Span(6, 13), "a rocket": Span(13, 20), "a cup of coffee": Span(20, 26)}
@@ -141,6 +143,19 @@ def test_a_larger_setting_is_a_model_too(vex: Vex, home: dict[str, str], video: 
     assert (config["experts"]["rank"], config["experts"]["alpha"], config["match"]["width"]) == (16, 32.0, 128)
     ask(vex, home, "ground", video, "a cat", "-m", str(out))
     ask(vex, home, "caption", video, "-m", str(out), "--max-tokens", "4")
+
+
+def test_a_full_disk_is_told_before_anything_is_trained(
+    home: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, nano, steps = tmp_path / "short.yaml", known_model("nano"), list[Step]()
+    recipe.write_text(RECIPE)
+    assert nano is not None
+    parts = fetch(nano.parts, part_store(), Origin(offline=True), on_progress=lambda progress: None)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=300e6))
+    with pytest.raises(OutputError, match=r"4\d\d MB are needed for the model, 300 MB are free"):
+        run_recipe(recipe, parts, tmp_path / "out", on_step=steps.append)
+    assert not steps and not (tmp_path / "out").exists()
 
 
 def test_a_recipe_says_what_it_would_take_and_which_option_is_not_for_it(

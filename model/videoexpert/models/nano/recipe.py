@@ -33,6 +33,9 @@ RUN = "run"
 
 _NOTED = 10
 
+_TRAINED_BYTES = 64_000_000
+"""Room for what is trained, twice, and what is spelled with it."""
+
 _DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 
 
@@ -112,6 +115,7 @@ def run_recipe(file: Path, parts: Mapping[str, Path], out: Path, *, on_step: OnS
     device = choose_device(recipe.device)
     torch.set_num_threads(recipe.threads)
     ingredients, words = open_parts(parts).sized(rank=recipe.rank, width=recipe.width), read_vocabulary()
+    _require_room(ingredients, out.parent)
     assert ingredients.config.sentences is not None
     sentences = read_sentence_files(ingredients.sentences, ingredients.config.sentences)
     model = start_model(ingredients, words, sentences, seed=recipe.seed).to(device)
@@ -125,6 +129,17 @@ def run_recipe(file: Path, parts: Mapping[str, Path], out: Path, *, on_step: OnS
     tell = _logging(log, "language", recipe.language.steps, on_step)
     train_language(model, maker, words, ingredients.tokenizer, recipe.language, dtype=dtype, on_step=tell)
     _write(ingredients, trained_tensors(model, ingredients), log, file, out)
+
+
+def _require_room(ingredients: Ingredients, folder: Path) -> None:
+    """Raise OutputError, before anything is trained, where the model will have no room."""
+    tensors = (*ingredients.base.values(), *ingredients.tower.values(), *ingredients.classifier.values())
+    files = ingredients.sentences.values()
+    needed = sum(tensor.bytes for tensor in tensors) + sum(file.stat().st_size for file in files) + _TRAINED_BYTES
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        told = f"{needed / 1e6:.0f} MB are needed for the model, {free / 1e6:.0f} MB are free"
+        raise OutputError(f"{folder}: {told}", hint=_OTHER)
 
 
 def _write(
