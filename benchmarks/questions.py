@@ -8,7 +8,7 @@ from typing import Literal
 
 from benchmarks.rendering import Photo, Rendered
 from videoexpert.data.records import Record
-from videoexpert.models.nano.words import read_vocabulary
+from videoexpert.models.nano.words import read_vocabulary, with_article
 from videoexpert.timeline import Answer, Moment, Span, Timeline
 
 Group = Literal["names", "paraphrases", "kinds", "absent", "captions", "choices"]
@@ -101,11 +101,11 @@ def questions(video: Rendered, known: Sequence[Photo], *, seed: int) -> list[Que
     made: list[tuple[Group, Timeline, frozenset[int]]] = []
     for index, name in names.items():
         spans = _spans(video, {index})
-        paraphrase = draw.choice(PARAPHRASES).format(_article(name))
-        made.append(("names", _asked(video, _article(name), spans), frozenset({index})))
+        paraphrase = draw.choice(PARAPHRASES).format(with_article(name))
+        made.append(("names", _asked(video, with_article(name), spans), frozenset({index})))
         made.append(("paraphrases", _asked(video, paraphrase, spans), frozenset({index})))
     made += [("kinds", _asked(video, word, spans), frozenset()) for word, spans in _kinds(video)]
-    made += [("absent", _asked(video, _article(photo.name), []), frozenset({photo.index})) for photo in absent]
+    made += [("absent", _asked(video, with_article(photo.name), []), frozenset({photo.index})) for photo in absent]
     made.append(("captions", _captions(video), frozenset()))
     made.append(("choices", _choice(video, [photo.name for photo in absent], draw), frozenset()))
     return [
@@ -160,7 +160,3 @@ def _strangers(video: Rendered, known: Sequence[Photo]) -> list[Photo]:
         if shown & every:
             related |= every
     return [photo for photo in known if photo.index not in related]
-
-
-def _article(name: str) -> str:
-    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"

@@ -17,7 +17,7 @@ EVERYTHING = sorted([*SOURCES, *ROOT.glob("tests/**/*.py"), *ROOT.glob("benchmar
 
 # Lower may never import higher. Each name is a module of videoexpert, or a package that stands for all its modules.
 LAYERS = (
-    {"errors"},
+    {"errors", "lazy"},
     {"timeline", "atomic", "ffmpeg", "config", "jsonfile", "progress", "options"},
     {"results", "video", "environment", "hub", "device", "captions", "decode", "nn", "metrics"},
     {"windows", "prompts", "checkpoint", "choice"},

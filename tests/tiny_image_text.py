@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers import CLIPConfig, CLIPModel, PreTrainedTokenizerFast, SiglipConfig, SiglipModel
 
-from videoexpert.nn.imagetext import prepare_pixels
+from videoexpert.nn.pixels import prepare_pixels
 
 COLOURS = {
     "red": (200, 30, 30),

@@ -71,16 +71,19 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "evaluate": evaluate,
 }
 ASKING: dict[str, Callable[..., None]] = {"ground": ground, "highlights": highlights, "caption": caption, "ask": ask}
-IN_GROUPS = ("models pull",)
-"""The commands in groups whose options have defaults in the settings."""
+GROUPS = (models, config, data, cache)
+IN_GROUPS = tuple(
+    f"{group.info.name} {command.name or command.callback.__name__}"
+    for group in GROUPS
+    for command in group.registered_commands
+    if command.callback is not None
+)
 for name, command in ASKING.items():
     app.command(name, cls=AskingCommand)(command)
 for name, command in COMMANDS.items():
     app.command(name, cls=VexCommand)(command)
-app.add_typer(models)
-app.add_typer(config)
-app.add_typer(data)
-app.add_typer(cache)
+for group in GROUPS:
+    app.add_typer(group)
 
 
 class _Terminated(BaseException):

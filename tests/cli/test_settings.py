@@ -1,12 +1,14 @@
 """Where settings come from, and which one wins."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 from conftest import Vex
 
 from vexcli import settings
-from vexcli.app import ASKING, COMMANDS, app
+from vexcli.app import ASKING, COMMANDS, IN_GROUPS, app
 from vexcli.errors import UsageError
 
 
@@ -65,6 +67,22 @@ def test_every_setting_is_the_default_of_an_option() -> None:
     commands = [program, *(program.commands[name] for name in (*ASKING, *COMMANDS))]  # type: ignore[attr-defined]
     options = {parameter.name for command in commands for parameter in command.params}
     assert {name for name, known in settings.KNOWN.items() if not known.environment_only} <= options
+
+
+def test_a_setting_reaches_every_command_that_has_such_an_option(tmp_path: Path, vex: Vex) -> None:
+    heard = settings.default_map(settings.load(environment={"VEX_OFFLINE": "1"}), (*ASKING, *COMMANDS, *IN_GROUPS))
+
+    def check(command: Any, defaults: dict[str, Any], path: str) -> int:
+        if isinstance(command, typer.core.TyperGroup):
+            return sum(check(part, defaults[name], f"{path} {name}") for name, part in command.commands.items())
+        offline = [parameter for parameter in command.params if parameter.name == "offline"]
+        assert not offline or defaults["offline"] is True, path
+        return len(offline)
+
+    assert check(typer.main.get_command(app), heard, "vex") >= 9
+    eyes = ("models", "equip", "nano", "--with", str(tmp_path))
+    ran = vex(*eyes, environment={"VEX_OFFLINE": "1", "VEX_HOME": str(tmp_path / "empty")})
+    assert ran.code == 3 and "VEX_OFFLINE" in ran.err
 
 
 def test_config_show_and_the_options_agree(vex: Vex, tmp_path: Path) -> None:

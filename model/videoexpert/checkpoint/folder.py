@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from videoexpert.checkpoint.clip import open_clip
 from videoexpert.checkpoint.imagetext import open_side, open_sides, read_looks
 from videoexpert.checkpoint.names import expected_vision, shapes_of
 from videoexpert.checkpoint.reference import Reference
 from videoexpert.checkpoint.sentences import TOKENIZER, WEIGHTS, Sentences, read_sentences
-from videoexpert.checkpoint.tensors import Tensors, check_tensors, open_tensors
+from videoexpert.checkpoint.tensors import Tensors, check_tensors, fill, open_tensors
 from videoexpert.checkpoint.writing import CARD, CONFIG, LOOKS_TOKENIZER, SCHEMA, SENTENCES, VISION
 from videoexpert.config import Attention, ImageTextConfig, VideoExpertConfig
 from videoexpert.errors import CheckpointError
@@ -113,11 +112,11 @@ def load_sentences(path: Path, *, device: torch.device | str = "cpu") -> Sentenc
     config, vision = folder.config.sentences, folder.config.vision
     if config is None:
         return None
-    looks = None
+    sentences = read_sentences(path / SENTENCES, config, device=device)
     if isinstance(vision, ImageTextConfig):
         place = _find_vision(folder, None)
-        looks = read_looks(place, folder.sentences[LOOKS_TOKENIZER], vision, device=device).rows
-    return read_sentences(path / SENTENCES, config, device=device, looks=looks)
+        sentences.looks = read_looks(place, folder.sentences[LOOKS_TOKENIZER], vision, device=device).rows
+    return sentences
 
 
 def open_vision(folder: ModelFolder, moved_to: Path | None) -> Tensors:
@@ -134,10 +133,3 @@ def open_vision(folder: ModelFolder, moved_to: Path | None) -> Tensors:
 def _find_vision(folder: ModelFolder, moved_to: Path | None) -> Path:
     """Where the tensors of the tower lie."""
     return folder.path / VISION if folder.vision_base is None else folder.vision_base.find(moved_to=moved_to)
-
-
-@torch.no_grad()
-def fill(module: nn.Module, tensors: Tensors) -> None:
-    """Give every parameter the tensor of its name."""
-    for name, parameter in module.named_parameters():
-        parameter.copy_(tensors[name].read())

@@ -12,16 +12,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from videoexpert.checkpoint.names import shapes_of
-from videoexpert.checkpoint.sentences import read_tokenizer
-from videoexpert.checkpoint.tensors import Tensors, check_tensors, open_tensors
+from videoexpert.checkpoint.sentences import TOKENIZER, read_tokenizer
+from videoexpert.checkpoint.tensors import Tensors, check_tensors, fill, open_tensors
 from videoexpert.config import ImageTextConfig
 from videoexpert.errors import CheckpointError
 from videoexpert.nn.imagetext import IMAGE_SIDE, TEXT_SIDE, TextEncoder, build_text_encoder
 
-TOKENIZER = "tokenizer.json"
-"""The tokenizer, in the encoder's folder."""
-
-SETTINGS = "config.json"
+_SETTINGS = "config.json"
 _TOKENIZER_SETTINGS = "tokenizer_config.json"
 _SCALE = "logit_scale"
 _BUFFERS = "embeddings.position_ids"
@@ -78,7 +75,7 @@ def open_image_text(path: Path, *, classes: int) -> tuple[ImageTextConfig, Tenso
     try:
         config = ImageTextConfig(settings, classes=classes, scale=scale, pad=pad)
     except ValueError as error:
-        raise CheckpointError(f"{path / SETTINGS}: {error}") from error
+        raise CheckpointError(f"{path / _SETTINGS}: {error}") from error
     return config, open_sides(tensors)
 
 
@@ -104,9 +101,7 @@ def read_looks(path: Path, tokenizer: Path, config: ImageTextConfig, *, device: 
     tensors = open_side(open_tensors(path), TEXT_SIDE)
     encoder = build_text_encoder(config, device=device, initialise=False)
     check_tensors(f"{path}: text side", shapes_of(encoder.sides), tensors)
-    with torch.no_grad():
-        for name, parameter in encoder.sides.named_parameters():
-            parameter.copy_(tensors[name].read())
+    fill(encoder.sides, tensors)
     return Looks(encoder, read_tokenizer(tokenizer))
 
 
@@ -115,13 +110,13 @@ def _settings(path: Path) -> dict[str, Any]:
     from huggingface_hub.errors import StrictDataclassError
     from transformers import CLIPConfig, SiglipConfig
 
-    file = path / SETTINGS
+    file = path / _SETTINGS
     kinds = {"clip": CLIPConfig, "siglip": SiglipConfig}
     hint = "give the folder of a CLIP or SigLIP of Hugging Face"
     if not path.is_dir():
         raise CheckpointError(f"{path}: {'is a file' if path.exists() else 'no such folder'}", hint=hint)
     if not file.is_file():
-        raise CheckpointError(f"{path}: has no {SETTINGS}", hint=hint)
+        raise CheckpointError(f"{path}: has no {_SETTINGS}", hint=hint)
     try:
         values = json.loads(file.read_bytes())
         kind = values.get("model_type")

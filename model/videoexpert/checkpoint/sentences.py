@@ -44,14 +44,10 @@ class Sentences:
     looks: where an image-text encoder looks, how each text does, as a row of a classifier: [n, D].
     """
 
-    def __init__(
-        self,
-        encoder: SentenceEncoder,
-        tokenizer: Tokenizer,
-        *,
-        looks: Callable[[Sequence[str]], Tensor] | None = None,
-    ) -> None:
-        self._encoder, self._tokenizer, self._looks = encoder, tokenizer, looks
+    looks: Callable[[Sequence[str]], Tensor] | None = None
+
+    def __init__(self, encoder: SentenceEncoder, tokenizer: Tokenizer) -> None:
+        self._encoder, self._tokenizer = encoder, tokenizer
         tokenizer.enable_truncation(_LONGEST)
         tokenizer.enable_padding()
 
@@ -68,7 +64,7 @@ class Sentences:
             mask = torch.tensor([text.attention_mask for text in read], device=device)
             parts.append(self._encoder(ids, mask))
         vectors = torch.cat(parts)
-        return vectors if self._looks is None else torch.cat((vectors, self._looks(texts)), dim=1)
+        return vectors if self.looks is None else torch.cat((vectors, self.looks(texts)), dim=1)
 
 
 def open_sentences(path: Path) -> Tensors:
@@ -76,26 +72,15 @@ def open_sentences(path: Path) -> Tensors:
     return {name: tensor for name, tensor in open_tensors(path).items() if not name.startswith(_LEFT_OUT)}
 
 
-def read_sentences(
-    folder: Path,
-    config: SentenceConfig,
-    *,
-    device: torch.device | str = "cpu",
-    looks: Callable[[Sequence[str]], Tensor] | None = None,
-) -> Sentences:
+def read_sentences(folder: Path, config: SentenceConfig, *, device: torch.device | str = "cpu") -> Sentences:
     """The sentence encoder in a folder. Raises as `read_sentence_files` does."""
-    parts = {name: folder / name for name in (WEIGHTS, TOKENIZER)}
-    return read_sentence_files(parts, config, device=device, looks=looks)
+    return read_sentence_files({name: folder / name for name in (WEIGHTS, TOKENIZER)}, config, device=device)
 
 
 def read_sentence_files(
-    parts: Mapping[str, Path],
-    config: SentenceConfig,
-    *,
-    device: torch.device | str = "cpu",
-    looks: Callable[[Sequence[str]], Tensor] | None = None,
+    parts: Mapping[str, Path], config: SentenceConfig, *, device: torch.device | str = "cpu"
 ) -> Sentences:
-    """The sentence encoder whose files are `parts`, by the names WEIGHTS and TOKENIZER. looks: see `Sentences`.
+    """The sentence encoder whose files are `parts`, by the names WEIGHTS and TOKENIZER.
 
     Raises CheckpointError where a file is missing or damaged, or naming each tensor that is not as expected.
     """
@@ -105,7 +90,7 @@ def read_sentence_files(
     tensors = open_sentences(parts[WEIGHTS])
     check_tensors(str(parts[WEIGHTS]), _expected(shapes), tensors)
     encoder.load_state_dict({name: _joined([tensors[one] for one in bert_names(name)]) for name in shapes}, assign=True)
-    return Sentences(encoder.requires_grad_(False).to(device), read_tokenizer(parts[TOKENIZER]), looks=looks)
+    return Sentences(encoder.requires_grad_(False).to(device), read_tokenizer(parts[TOKENIZER]))
 
 
 def bert_names(name: str) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
+from torch import Tensor, nn
 
 from videoexpert.checkpoint.paths import plain_path
 from videoexpert.errors import CheckpointError
@@ -110,6 +110,13 @@ def check_tensors(subject: str, expected: Mapping[str, Shape], found: Mapping[st
     ]
     if problems := (*missing, *wrong, *unexpected):
         raise CheckpointError(f"{subject}: {listed(problems)}", problems=problems)
+
+
+@torch.no_grad()
+def fill(module: nn.Module, tensors: Tensors) -> None:
+    """Give every parameter the tensor of its name."""
+    for name, parameter in module.named_parameters():
+        parameter.copy_(tensors[name].read())
 
 
 def listed(names: Iterable[str]) -> str:

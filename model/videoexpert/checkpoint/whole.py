@@ -6,9 +6,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from videoexpert.checkpoint.folder import ModelFolder, fill, open_vision, read_folder
+from videoexpert.checkpoint.folder import ModelFolder, open_vision, read_folder
 from videoexpert.checkpoint.names import differing, expected_tensors, is_expert, stored_rows, with_base
-from videoexpert.checkpoint.tensors import StoredTensor, Tensors, check_tensors, open_tensors
+from videoexpert.checkpoint.tensors import StoredTensor, Tensors, check_tensors, fill, open_tensors
 from videoexpert.checkpoint.tokenizers import load_tokenizer
 from videoexpert.checkpoint.writing import CONFIG, NewModel, write_model
 from videoexpert.config import Attention
@@ -35,7 +35,7 @@ def load_model(
     """
     folder = read_folder(path)
     expected = expected_tensors(folder.config, source=path / CONFIG)
-    tensors = with_base(expected, open_tensors(path), _open_base(folder, base))
+    tensors = with_base(expected, open_tensors(path), open_base(folder, moved_to=base))
     check_tensors(str(path), expected, tensors)
     experts = _stored_type(tensors, dtype or torch.get_default_dtype()) if merge else None
     model = build_model(folder.config, attn=attn, device=device, dtype=dtype, experts=experts, initialise=False)
@@ -58,7 +58,7 @@ def save_model(model: VideoExpert, out: Path, *, like: Path, standalone: bool = 
     whole_llm, whole_vision = standalone or folder.llm_base is None, standalone or folder.vision_base is None
     new = NewModel(
         config=model.config,
-        tensors=tensors if whole_llm else differing(tensors, _open_base(folder, None)),
+        tensors=tensors if whole_llm else differing(tensors, open_base(folder)),
         vision=open_vision(folder, None) if whole_vision else None,
         llm_base=None if whole_llm else folder.llm_base,
         vision_base=None if whole_vision else folder.vision_base,
@@ -78,7 +78,7 @@ def save_trained(
     the type that those before have. Raises OutputError where `out` exists and is not to be replaced.
     """
     folder = read_folder(like)
-    base, stored = _open_base(folder, None), open_tensors(like)
+    base, stored = open_base(folder), open_tensors(like)
     for name, value in tensors.items():
         stored[name] = StoredTensor.held(out, value.to(stored[name].read().dtype))
     for table, row in loc_rows.items():
@@ -98,7 +98,8 @@ def save_trained(
     write_model(new, out, overwrite=overwrite)
 
 
-def _open_base(folder: ModelFolder, moved_to: Path | None) -> Tensors:
+def open_base(folder: ModelFolder, *, moved_to: Path | None = None) -> Tensors:
+    """The tensors that a model builds on, by the base's names; none where it holds everything itself."""
     if folder.llm_base is None:
         return {}
     return open_tensors(folder.llm_base.find(moved_to=moved_to))

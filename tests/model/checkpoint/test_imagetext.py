@@ -12,12 +12,14 @@ from tiny_image_text import random_clip, random_siglip, word_tokenizer, write_im
 from torch.nn import functional as F
 from transformers import CLIPModel, SiglipModel
 
-from videoexpert.checkpoint.imagetext import PROMPTS, TOKENIZER, open_image_text, open_side, read_looks
+from videoexpert.checkpoint.imagetext import PROMPTS, open_image_text, open_side, read_looks
 from videoexpert.checkpoint.names import expected_vision
+from videoexpert.checkpoint.sentences import TOKENIZER
 from videoexpert.checkpoint.tensors import check_tensors
 from videoexpert.config import ImageTextConfig
 from videoexpert.errors import CheckpointError
-from videoexpert.nn.imagetext import IMAGE_SIDE, ImageTextTower, prepare_pixels, squash_pixels
+from videoexpert.nn.imagetext import IMAGE_SIDE, ImageTextTower
+from videoexpert.nn.pixels import prepare_pixels, squash_pixels
 from videoexpert.nn.vision import build_tower
 
 MAKERS: dict[str, Callable[[], CLIPModel | SiglipModel]] = {"clip": random_clip, "siglip": random_siglip}

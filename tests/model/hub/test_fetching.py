@@ -3,14 +3,16 @@
 import errno
 import os
 import shutil
+import zipfile
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from served import Shelf, files_below
 
 from videoexpert.errors import DownloadError, OutputError
-from videoexpert.hub import Origin, Part, Progress, fetch
+from videoexpert.hub import Origin, Part, Progress, Wheel, fetch
 from videoexpert.hub.store import PartStore
 
 ONLINE = Origin()
@@ -97,6 +99,31 @@ def test_a_wheel_that_breaks_off_is_not_kept(shelf: Shelf) -> None:
     with pytest.raises(DownloadError, match=r"^vex-test-words 1.0: "):
         get(shelf, replace(shelf.parts[0], hub=None))
     assert files_below(shelf.store.folder) == set()
+
+
+@pytest.mark.parametrize("how", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_no_damage_of_a_wheel_is_taken_for_another_error(tmp_path: Path, how: int) -> None:
+    """Each byte changed in turn, also to the mark of another way of packing: the right file comes out, or a line."""
+    data = bytes(range(200)) + b"a" * 100
+    file = tmp_path / "thing-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(file, "w", how) as archive:
+        archive.writestr("thing/data.bin", data)
+    whole = file.read_bytes()
+    part = Part("data", len(data), sha256(data).hexdigest(), Wheel("thing", "1.0", len(whole)), "thing/data.bin")
+    store = PartStore(tmp_path / "store")
+    for folder in (store.folder, tmp_path / "staging"):
+        folder.mkdir()
+    told = 0
+    for index, byte in enumerate(whole):
+        for other in {byte ^ 1, byte ^ 255, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA} - {byte}:
+            file.write_bytes(whole[:index] + bytes([other]) + whole[index + 1 :])
+            try:
+                store.unpack(part, file, tmp_path / "staging")
+            except DownloadError:
+                told += 1
+            else:
+                assert store.path(part).read_bytes() == data
+    assert told > len(data)
 
 
 def test_a_file_larger_than_expected_is_not_unpacked(shelf: Shelf) -> None:

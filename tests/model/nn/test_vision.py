@@ -5,7 +5,8 @@ import torch
 from tiny_nn import tiny_config
 
 from videoexpert.config import VisionConfig
-from videoexpert.nn.vision import ClipTower, build_tower, prepare_pixels
+from videoexpert.nn.pixels import prepare_pixels
+from videoexpert.nn.vision import ClipTower, build_tower
 
 MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073])
 DEVIATION = torch.tensor([0.26862954, 0.26130258, 0.27577711])

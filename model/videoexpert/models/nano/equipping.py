@@ -9,15 +9,17 @@ from torch import Tensor
 
 from videoexpert.atomic import check_free
 from videoexpert.checkpoint.folder import ModelFolder, read_folder
-from videoexpert.checkpoint.imagetext import TOKENIZER, Looks, open_image_text, open_side, read_looks
+from videoexpert.checkpoint.imagetext import Looks, open_image_text, open_side, read_looks
 from videoexpert.checkpoint.names import expected_tensors, expected_vision, with_base
 from videoexpert.checkpoint.reference import Reference
+from videoexpert.checkpoint.sentences import TOKENIZER
 from videoexpert.checkpoint.tensors import StoredTensor, Tensors, check_tensors, open_tensors
 from videoexpert.checkpoint.tokenizers import load_tokenizer
+from videoexpert.checkpoint.whole import open_base
 from videoexpert.checkpoint.writing import LOOKS_TOKENIZER, NewModel, write_model
 from videoexpert.config import ImageTextConfig, VideoExpertConfig
 from videoexpert.errors import CheckpointError, OutputError
-from videoexpert.models.nano.words import Vocabulary, read_vocabulary
+from videoexpert.models.nano.words import Vocabulary, read_vocabulary, with_article
 from videoexpert.nn.imagetext import IMAGE_SIDE
 
 OnNames = Callable[[float], None]
@@ -46,9 +48,8 @@ def equip(model: Path, encoder: Path, out: Path, *, overwrite: bool = False, on_
     tokenizer = encoder / TOKENIZER
     looks = read_looks(encoder, tokenizer, vision)
     stored = open_tensors(model) | _seeing(config, out, _rows(looks, words, on_names))
-    base = {} if folder.llm_base is None else open_tensors(folder.llm_base.find())
     expected = expected_tensors(config, source=out)
-    check_tensors(str(out), expected, with_base(expected, stored, base))
+    check_tensors(str(out), expected, with_base(expected, stored, open_base(folder)))
     new = NewModel(
         config=config,
         tensors=stored,
@@ -85,7 +86,7 @@ def _rows(looks: Looks, words: Vocabulary, on_names: OnNames | None) -> Tensor:
 
 def _described(words: Vocabulary, index: int) -> str:
     """ "a crane, a bird": the kind says which crane is meant."""
-    return ", ".join(f"{'an' if name[0] in 'aeiou' else 'a'} {name}" for name in words.described(index))
+    return ", ".join(with_article(name) for name in words.described(index))
 
 
 def _seeing(config: VideoExpertConfig, out: Path, rows: Tensor) -> Tensors:

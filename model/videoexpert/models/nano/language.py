@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import pad_sequence
 from videoexpert.config import IGNORED
 from videoexpert.models.nano.matching import OnLoss
 from videoexpert.models.nano.timelines import TimelineMaker
-from videoexpert.models.nano.words import Vocabulary
+from videoexpert.models.nano.words import Vocabulary, with_article
 from videoexpert.nn.experts import hold_experts
 from videoexpert.nn.model import VideoExpert
 from videoexpert.nn.projector import Reading, SpellingProjector
@@ -99,7 +99,7 @@ def answer(shown: Sequence[Reading], choice: random.Random, words: Vocabulary, o
         order = choice.sample(range(_OPTIONS), _OPTIONS)
         question = choice.choice(CHOICE_QUESTIONS)
         return choosing(question, [texts[i] for i in order], correct=order.index(0), evidence=True, choice=choice)
-    told = [" or ".join(_some(words.names[index][0]) for index in shot.classes) for shot in shown]
+    told = [" or ".join(with_article(words.names[index][0]) for index in shot.classes) for shot in shown]
     if drawn < options.choices + options.open:
         return asking(choice.choice(OPEN_QUESTIONS), answer=_listed(list(dict.fromkeys(told))))
     return captioning([f"{text}." for text in told], choice=choice)
@@ -124,7 +124,7 @@ def _options(shown: Sequence[Reading], choice: random.Random, words: Vocabulary)
             other = true if index in there or true in words.kinds_of(index) else words.names[index][0]
         if other not in texts:
             texts.append(other)
-    return [_some(text) for text in texts]
+    return [with_article(text) for text in texts]
 
 
 def _batch(
@@ -147,11 +147,6 @@ def _batch(
         [torch.tensor(prompt.labels) for prompt in prompts], batch_first=True, padding_value=float(IGNORED)
     )
     return ids, labels, tuple(len(prompt.ids) for prompt in prompts), torch.stack(seen)
-
-
-def _some(name: str) -> str:
-    """ "a dog", "an owl"."""
-    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
 def _listed(things: Sequence[str]) -> str:

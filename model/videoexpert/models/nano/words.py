@@ -29,6 +29,11 @@ class Vocabulary:
         return sorted(kinds, key=lambda kind: len(self.kinds[kind]))
 
 
+def with_article(name: str) -> str:
+    """ "a dog", "an owl"."""
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+
+
 def read_vocabulary() -> Vocabulary:
     """The 1000 classes of ImageNet and their kinds, from the package.
 
