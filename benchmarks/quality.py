@@ -45,12 +45,9 @@ from benchmarks.scores import (
     reliability,
     share_from,
 )
-from videoexpert.checkpoint import load_finder, load_model, load_sentences, load_tokenizer, load_vision
 from videoexpert.data.records import Record
-from videoexpert.device import choose_dtype
 from videoexpert.evaluation import EvaluatedTask, answer_records, evaluate_timelines
-from videoexpert.hub import find_model
-from videoexpert.predictor import Language, Predictor
+from videoexpert.predictor import load_predictor
 from videoexpert.timeline import Moment, Source, Span, Timeline
 
 Split = Literal["dev", "test", "all"]
@@ -104,22 +101,7 @@ class Asked:
     """A model that answers, as it does on a CPU without further options; it looks at each video once."""
 
     def __init__(self, name: str) -> None:
-        folder, cpu = find_model(name), torch.device("cpu")
-        dtype = choose_dtype("auto", cpu, attn="sdpa")
-
-        def language() -> Language:
-            whole = load_model(folder, device=cpu, dtype=dtype)
-            return Language(whole, load_tokenizer(folder, loc_id=whole.config.loc_id))
-
-        finder, tower = load_finder(folder, device=cpu), load_vision(folder, device=cpu, dtype=dtype)
-        sentences = load_sentences(folder)
-        if finder is not None:
-            self._finder = finder
-            self._predictor = Predictor(finder, tower, name=name, sentences=sentences, language=language)
-        else:
-            loaded = language()
-            self._finder = loaded.model
-            self._predictor = Predictor(loaded.model, tower, loaded.tokenizer, name=name, sentences=sentences)
+        self._predictor = load_predictor(name, device="cpu")
         self._path = ""
 
     def __call__(self, path: str, records: Sequence[Record], task: EvaluatedTask) -> list[Timeline]:
@@ -130,7 +112,7 @@ class Asked:
     @property
     def forgets(self) -> bool:
         """Whether classes can be hidden from the model."""
-        return self._finder.classifier is not None
+        return self._predictor.finder.classifier is not None
 
     @property
     def threshold(self) -> float | None:
@@ -141,8 +123,8 @@ class Asked:
     @contextmanager
     def without(self, classes: Collection[int]) -> Iterator[None]:
         """Within the block the model's classifier does not know these classes."""
-        assert self._finder.classifier is not None
-        bias = self._finder.classifier.bias
+        assert self._predictor.finder.classifier is not None
+        bias = self._predictor.finder.classifier.bias
         before = bias.detach().clone()
         with torch.no_grad():
             bias[sorted(classes)] = -torch.inf

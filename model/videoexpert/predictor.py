@@ -88,6 +88,11 @@ class Predictor:
         """What the model is made of."""
         return self._model.config
 
+    @property
+    def finder(self) -> Finder:
+        """The part of the model that is always loaded: all of it, where it does not locate by sight alone."""
+        return self._model
+
     @cached_property
     def _language(self) -> Language:
         from videoexpert.nn.model import VideoExpert
